@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Pairs of top-level page tables, and the mirroring of their user half.
+ *
+ * Under page-table isolation an mm has two roots: the kernel root, and behind
+ * it in the same aligned 8 KiB the user root. Entries of the user half are set
+ * in both, so that all lower levels are shared. A root is known to have a user
+ * root by a mark in its page descriptor, set when the pair is allocated: roots
+ * that others build for themselves (kexec, hibernation, the real-mode
+ * trampoline) carry no mark and are never mirrored.
+ */
+#ifndef _ASM_X86_PGD_PAIR_H
+#define _ASM_X86_PGD_PAIR_H
+
+#ifdef __ASSEMBLY__
+
+/*
+ * For the static roots in head_64.S: PGD_PAIR_ALIGN before the label of the
+ * kernel root, PGD_PAIR_USER_ROOT behind its last entry.
+ */
+#ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
+#define PGD_PAIR_ALIGN		.balign 2 * PAGE_SIZE
+#define PGD_PAIR_USER_ROOT	.fill 512, 8, 0
+#else
+#define PGD_PAIR_ALIGN
+#define PGD_PAIR_USER_ROOT
+#endif
+
+#else /* __ASSEMBLY__ */
+
+#include <linux/gfp_types.h>
+
+#include <asm/cpufeature.h>
+#include <asm/pgtable_types.h>
+
+#ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
+
+pgd_t *pgd_pair_alloc(gfp_t gfp);
+void pgd_pair_free(pgd_t *pgd);
+pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd);
+void pgd_pair_adopt(pgd_t *pgd);
+void pgd_pair_publish(void);
+
+/* What mirroring adds to the kernel's copy of a user entry. */
+#define PGD_MIRROR_NX	_PAGE_NX
+
+/**
+ * pgd_pair_user_root() - the user root behind a kernel root
+ * @pgd: first entry of the kernel root of a pair
+ *
+ * Return: first entry of the user root. Meaningless for a root without a pair.
+ */
+static inline pgd_t *pgd_pair_user_root(pgd_t *pgd)
+{
+	return pgd + PTRS_PER_PGD;
+}
+
+/**
+ * pgd_mirror() - carry an entry over to the user root
+ * @pgdp: the entry of a kernel root that is about to be written
+ * @pgd: its new value
+ *
+ * Call this before the entry itself is written, under whatever serialises
+ * changes of it. Any context.
+ *
+ * Return: what to write to @pgdp.
+ */
+static inline pgd_t pgd_mirror(pgd_t *pgdp, pgd_t pgd)
+{
+	return static_cpu_has(X86_FEATURE_PTI) ? __pgd_mirror(pgdp, pgd) : pgd;
+}
+
+/**
+ * pgd_in_user_mode() - the root that user mode runs on
+ * @pgd: kernel root of an mm
+ *
+ * Return: its user root, or @pgd itself with isolation off.
+ */
+static inline pgd_t *pgd_in_user_mode(pgd_t *pgd)
+{
+	return cpu_feature_enabled(X86_FEATURE_PTI) ? pgd_pair_user_root(pgd) : pgd;
+}
+
+/**
+ * p4d_mirror() - pgd_mirror() for the level that is the top one on 4 levels
+ * @p4dp: the entry that is about to be written
+ * @p4d: its new value
+ *
+ * Return: what to write to @p4dp.
+ */
+static inline p4d_t p4d_mirror(p4d_t *p4dp, p4d_t p4d)
+{
+	if (pgtable_l5_enabled())
+		return p4d;
+
+	return native_make_p4d(native_pgd_val(pgd_mirror((pgd_t *)p4dp,
+				native_make_pgd(native_p4d_val(p4d)))));
+}
+
+#else
+
+#define PGD_MIRROR_NX		0UL
+
+#define pgd_pair_alloc(gfp)	((pgd_t *)__get_free_page(gfp))
+#define pgd_pair_free(pgd)	free_page((unsigned long)(pgd))
+
+static inline pgd_t pgd_mirror(pgd_t *pgdp, pgd_t pgd)
+{
+	return pgd;
+}
+
+static inline p4d_t p4d_mirror(p4d_t *p4dp, p4d_t p4d)
+{
+	return p4d;
+}
+
+static inline pgd_t *pgd_in_user_mode(pgd_t *pgd)
+{
+	return pgd;
+}
+
+#endif /* CONFIG_MITIGATION_PAGE_TABLE_ISOLATION */
+#endif /* __ASSEMBLY__ */
+#endif /* _ASM_X86_PGD_PAIR_H */

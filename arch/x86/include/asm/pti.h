@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Page-table isolation (PTI): what the rest of x86 calls, and the bits of CR3
+ * that tell the two page tables of an mm apart.
+ *
+ * The parts, one file each:
+ *   arch/x86/entry/switch_cr3.h	the CR3 switch of the entry code
+ *   arch/x86/mm/pgd_pair.c		pairs of roots, mirroring of the user half
+ *   arch/x86/mm/pti_exposure.c		what the user page table shows, and why
+ *   arch/x86/mm/pti.c			the mapper that puts it there
+ *   arch/x86/mm/pti_pcid.h		PCIDs and the flushes owed to them
+ *   arch/x86/mm/pti_tlb.[ch]		what tlb.c does about them
+ *   arch/x86/mm/pti_ldt.c		the LDT of a process
+ *   arch/x86/mm/pti_mode.c		the decision at boot, and the status
+ *   arch/x86/mm/pti_debugfs.c		the exposure, for people to read
+ */
+#ifndef _ASM_X86_PTI_H
+#define _ASM_X86_PTI_H
+
+/*
+ * A pair is 8 KiB, aligned, kernel root first: bit 12 of CR3 selects the root.
+ * A PCID has 12 bits; the dynamic ASIDs fit in the low ones and bit 11 makes
+ * the user PCID of an ASID out of its kernel PCID (SDM vol. 3, 4.10.1).
+ */
+#define PTI_USER_ROOT_BIT	12
+#define PTI_USER_PCID_BIT	11
+#define PTI_USER_CR3_BITS	((1 << PTI_USER_ROOT_BIT) | (1 << PTI_USER_PCID_BIT))
+
+#ifndef __ASSEMBLY__
+
+#include <linux/types.h>
+
+struct mm_struct;
+
+/**
+ * enum pti_runtime_row - rows of the exposure that come and go
+ * @PTI_DS_BUFFERS: BTS and PEBS buffers in a CPU's cpu_entry_area
+ */
+enum pti_runtime_row {
+	PTI_DS_BUFFERS,
+};
+
+#ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
+
+/* For the header of an oops. */
+#define PTI_OOPS_MARK	(boot_cpu_has(X86_FEATURE_PTI) ? " PTI" : " NOPTI")
+
+void pti_decide(void);
+void pti_init(void);
+void pti_expose(enum pti_runtime_row row, void *addr, size_t size);
+void pti_conceal(enum pti_runtime_row row, void *addr, size_t size);
+void pti_enable_lam(unsigned long lam);
+bool pti_exit_reads(unsigned long addr, unsigned long end);
+
+#else
+
+static inline void pti_decide(void) { }
+static inline void pti_init(void) { }
+static inline void pti_expose(enum pti_runtime_row row, void *addr, size_t size) { }
+static inline void pti_conceal(enum pti_runtime_row row, void *addr, size_t size) { }
+static inline void pti_enable_lam(unsigned long lam) { }
+
+static inline bool pti_exit_reads(unsigned long addr, unsigned long end)
+{
+	return false;
+}
+
+#endif /* CONFIG_MITIGATION_PAGE_TABLE_ISOLATION */
+#endif /* __ASSEMBLY__ */
+#endif /* _ASM_X86_PTI_H */

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pairs of top-level page tables, and the mirroring of their user half.
+ *
+ * Everything that knows how the two roots of an mm lie to each other is here
+ * and in asm/pgd_pair.h; asm/pti.h has the bit of CR3 that follows from it.
+ */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include <asm/pgalloc.h>
+#include <asm/pgd_pair.h>
+#include <asm/pti.h>
+
+#define PGD_PAIR_ORDER	1
+
+static_assert(PAGE_SIZE << PGD_PAIR_ORDER == 2 << PTI_USER_ROOT_BIT);
+
+/*
+ * The mark of a pair is the address of its user root in the page descriptor of
+ * its kernel root. No other user of page->private stores that value, so a page
+ * that is a root in somebody else's page table cannot be taken for a pair.
+ */
+static bool pgd_has_pair(pgd_t *pgd)
+{
+	return page_private(virt_to_page(pgd)) ==
+	       (unsigned long)pgd_pair_user_root(pgd);
+}
+
+/**
+ * pgd_pair_adopt() - mark a static pair
+ * @pgd: kernel root of a pair that was not made by pgd_pair_alloc()
+ *
+ * Context: boot, once struct pages exist.
+ */
+void __init pgd_pair_adopt(pgd_t *pgd)
+{
+	WARN_ON(!IS_ALIGNED(__pa(pgd), PAGE_SIZE << PGD_PAIR_ORDER));
+	set_page_private(virt_to_page(pgd), (unsigned long)pgd_pair_user_root(pgd));
+}
+
+/* A user root shows of the kernel what init_mm's does. */
+static void pgd_pair_copy_exposure(pgd_t *pgd)
+{
+	memcpy(pgd_pair_user_root(pgd) + KERNEL_PGD_BOUNDARY,
+	       pgd_pair_user_root(swapper_pg_dir) + KERNEL_PGD_BOUNDARY,
+	       KERNEL_PGD_PTRS * sizeof(pgd_t));
+}
+
+/**
+ * pgd_pair_publish() - init_mm's user root has all its top-level entries
+ *
+ * Pairs that were allocated before get them now, later ones as they are
+ * allocated.
+ *
+ * Context: boot, one CPU.
+ */
+void __init pgd_pair_publish(void)
+{
+	struct page *page;
+
+	spin_lock(&pgd_lock);
+	list_for_each_entry(page, &pgd_list, lru)
+		pgd_pair_copy_exposure(page_address(page));
+	spin_unlock(&pgd_lock);
+}
+
+/**
+ * pgd_pair_alloc() - allocate the top-level page tables of an mm
+ * @gfp: allocation flags; must include __GFP_ZERO
+ *
+ * With isolation on, that is a pair whose user root shows of the kernel what
+ * init_mm's shows. With isolation off it is one page.
+ *
+ * Context: as @gfp allows.
+ * Return: the kernel root, or NULL when there is no memory.
+ */
+pgd_t *pgd_pair_alloc(gfp_t gfp)
+{
+	pgd_t *pgd;
+
+	if (!cpu_feature_enabled(X86_FEATURE_PTI))
+		return (pgd_t *)__get_free_page(gfp);
+
+	pgd = (pgd_t *)__get_free_pages(gfp, PGD_PAIR_ORDER);
+	if (!pgd)
+		return NULL;
+
+	set_page_private(virt_to_page(pgd), (unsigned long)pgd_pair_user_root(pgd));
+	pgd_pair_copy_exposure(pgd);
+
+	return pgd;
+}
+
+/**
+ * pgd_pair_free() - free what pgd_pair_alloc() returned
+ * @pgd: the kernel root; no CPU may have either root loaded
+ */
+void pgd_pair_free(pgd_t *pgd)
+{
+	if (!pgd_has_pair(pgd)) {
+		free_page((unsigned long)pgd);
+		return;
+	}
+
+	set_page_private(virt_to_page(pgd), 0);
+	free_pages((unsigned long)pgd, PGD_PAIR_ORDER);
+}
+
+/*
+ * The rules of mirroring:
+ *
+ * - Only the user half is mirrored. What the kernel half of a user root shows
+ *   is the mapper's business alone.
+ * - Only entries with _PAGE_USER are: a supervisor mapping in the user half
+ *   (EFI's, before its first call) is the kernel's own and is not shown.
+ * - The kernel's copy is not executable. Whatever returns to user mode without
+ *   switching CR3 then faults on its first instruction instead of running with
+ *   the kernel mapped.
+ */
+pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd)
+{
+	unsigned long slot = offset_in_page(pgdp) / sizeof(pgd_t);
+	pgd_t *root = PTR_ALIGN_DOWN(pgdp, PAGE_SIZE);
+	bool user = pgd_flags(pgd) & _PAGE_USER;
+
+	if (slot >= KERNEL_PGD_BOUNDARY)
+		return pgd;
+
+	if (!pgd_has_pair(root)) {
+		WARN_ONCE(IS_ENABLED(CONFIG_DEBUG_VM) && user,
+			  "PTI: user entry %lu (%lx) set in a root without a pair (%px)\n",
+			  slot, pgd_val(pgd), root);
+		return pgd;
+	}
+
+	WRITE_ONCE(pgd_pair_user_root(root)[slot], user ? pgd : __pgd(0));
+
+	if (user)
+		pgd = __pgd(pgd_val(pgd) | (PGD_MIRROR_NX & __supported_pte_mask));
+
+	return pgd;
+}
+EXPORT_SYMBOL_GPL(__pgd_mirror);
