@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Page-table isolation: the LDT of a process, as kernel/ldt.c sees it.
+ */
+#ifndef _ASM_X86_PTI_LDT_H
+#define _ASM_X86_PTI_LDT_H
+
+#include <asm/ldt.h>
+#include <asm/mmu_context.h>
+#include <asm/pgtable.h>
+
+/*
+ * A slot of the root that nothing else uses: on 4 levels it is the first one
+ * above the user half and what a hypervisor may take, on 5 levels likewise.
+ * The LDT in use and the one that replaces it have a half of the window each.
+ */
+#define PTI_LDT_BASE	(-240UL << PGDIR_SHIFT)
+#define PTI_LDT_HALF	(LDT_ENTRIES * LDT_ENTRY_SIZE)
+#define PTI_LDT_SIZE	(2UL * PTI_LDT_HALF)
+
+#if defined(CONFIG_MITIGATION_PAGE_TABLE_ISOLATION) && defined(CONFIG_MODIFY_LDT_SYSCALL)
+
+int pti_ldt_map(struct mm_struct *mm, struct ldt_struct *ldt);
+void pti_ldt_unmap(struct mm_struct *mm, struct ldt_struct *ldt);
+void pti_ldt_free_tables(pgd_t *pgd);
+
+/**
+ * pti_ldt_entries() - the address by which the CPU is to read an LDT
+ * @ldt: an LDT that has been through pti_ldt_map()
+ *
+ * Return: the alias that both page tables have, or the LDT itself with
+ * isolation off.
+ */
+static inline void *pti_ldt_entries(struct ldt_struct *ldt)
+{
+	return cpu_feature_enabled(X86_FEATURE_PTI) ? ldt->alias : ldt->entries;
+}
+
+#else
+
+#define pti_ldt_entries(ldt)	((ldt)->entries)
+#define pti_ldt_map(mm, ldt)	0
+
+static inline void pti_ldt_unmap(struct mm_struct *mm, struct ldt_struct *ldt) { }
+static inline void pti_ldt_free_tables(pgd_t *pgd) { }
+
+#endif
+#endif /* _ASM_X86_PTI_LDT_H */

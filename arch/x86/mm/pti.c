@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page-table isolation: the mapper. It builds the kernel half of init_mm's user
+ * root from the policy table; pgd_pair_alloc() copies that half's top level into
+ * every other user root, so that all of them share what is below.
+ *
+ * The user page table has page tables of its own for this half: nothing can
+ * appear in it because something nearby was mapped in the kernel's. Its leaves
+ * are 4 KiB pages, with the permissions of the row, never more than the kernel's
+ * own leaf gives, and of the same frame.
+ */
+#define pr_fmt(fmt) "Kernel/User page tables isolation: " fmt
+
+#include <linux/cpumask.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+
+#include <asm/cpu_entry_area.h>
+#include <asm/cpufeature.h>
+#include <asm/pgalloc.h>
+#include <asm/pgd_pair.h>
+#include <asm/pti.h>
+#include <asm/pti_ldt.h>
+
+#include "pti_exposure.h"
+#include "pti_mode.h"
+
+/* Serialises changes of the leaves of run-time rows. */
+static DEFINE_SPINLOCK(pti_lock);
+
+/**
+ * pti_row_is_per_cpu() - does a row mean other pages on each CPU?
+ * @row: the row
+ *
+ * Return: true if it does.
+ */
+bool pti_row_is_per_cpu(const struct pti_row *row)
+{
+	return row->where == PTI_AT_PERCPU || row->where == PTI_AT_CEA;
+}
+
+/**
+ * pti_row_range() - the pages that a row means on one CPU
+ * @row: the row
+ * @cpu: a possible CPU; any value if the row is not per CPU
+ *
+ * Return: the range, widened to whole pages.
+ */
+struct pti_range pti_row_range(const struct pti_row *row, int cpu)
+{
+	unsigned long size = row->size;
+	unsigned long start = row->start;
+
+	if (row->end)
+		size = (unsigned long)row->end - start;
+
+	if (row->where == PTI_AT_PERCPU)
+		start = (unsigned long)per_cpu_ptr((void __percpu __force *)start, cpu);
+	else if (row->where == PTI_AT_CEA)
+		start += (unsigned long)get_cpu_entry_area(cpu);
+	else if (row->where == PTI_AT_LDT)
+		start += PTI_LDT_BASE;
+
+	return (struct pti_range) {
+		.start	= PAGE_ALIGN_DOWN(start),
+		.end	= PAGE_ALIGN(start + size),
+	};
+}
+
+/*
+ * One more level of init_mm's user page table. @user: something below is for
+ * user mode to use, so this level must allow it; supervisor leaves elsewhere
+ * below lose nothing by that.
+ */
+static void *__init pti_next_table(unsigned long *entry, bool user)
+{
+	unsigned long flags = user ? _PAGE_TABLE : _KERNPG_TABLE;
+	void *table;
+
+	if (!*entry) {
+		table = (void *)get_zeroed_page(GFP_KERNEL);
+		if (!table)
+			return NULL;
+		*entry = __pa(table);
+	}
+	*entry |= flags;
+
+	return __va(*entry & PTE_PFN_MASK);
+}
+
+static p4d_t *__init pti_make_p4d(unsigned long addr, bool user)
+{
+	pgd_t *pgd = pgd_offset_pgd(pgd_pair_user_root(swapper_pg_dir), addr);
+	p4d_t *table;
+
+	/* With four levels the p4d is the entry of the root itself. */
+	if (!pgtable_l5_enabled())
+		return (p4d_t *)pgd;
+
+	table = pti_next_table(&pgd->pgd, user);
+	return table ? table + p4d_index(addr) : NULL;
+}
+
+static pte_t *__init pti_make_pte(unsigned long addr, bool user)
+{
+	p4d_t *p4d = pti_make_p4d(addr, user);
+	pud_t *pud = p4d ? pti_next_table((unsigned long *)p4d, user) : NULL;
+	pmd_t *pmd = pud ? pti_next_table(&pud[pud_index(addr)].pud, user) : NULL;
+	pte_t *pte = pmd ? pti_next_table(&pmd[pmd_index(addr)].pmd, user) : NULL;
+
+	return pte ? pte + pte_index(addr) : NULL;
+}
+
+/**
+ * pti_user_leaf() - what the user page tables map at a kernel address
+ * @addr: an address of the kernel half, outside the LDT slot
+ *
+ * Return: the leaf entry, at whatever level; NULL where there is none.
+ */
+pte_t *pti_user_leaf(unsigned long addr)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address_in_pgd(pgd_offset_pgd(pgd_pair_user_root(swapper_pg_dir),
+							  addr), addr, &level);
+
+	return pte && !pte_none(*pte) ? pte : NULL;
+}
+
+static pteval_t pti_row_prot(const struct pti_row *row)
+{
+	pteval_t prot = _PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_NX | sme_me_mask;
+
+	if (row->flags & PTI_WRITE)
+		prot |= _PAGE_RW | _PAGE_DIRTY;
+	if (row->flags & PTI_EXEC)
+		prot &= ~_PAGE_NX;
+	if (row->flags & PTI_USER)
+		prot |= _PAGE_USER;
+	if ((row->flags & PTI_GLOBAL) && boot_cpu_has(X86_FEATURE_PGE))
+		prot |= _PAGE_GLOBAL;
+
+	return prot & __supported_pte_mask;
+}
+
+/*
+ * May the user page table map, as @prot, what the kernel maps by @kpte? A leaf
+ * that is global in either table must be the same in both: its TLB entry serves
+ * both. One that is not may be smaller and may allow less. Accessed and dirty
+ * bits do not matter then.
+ */
+static const char *pti_conflict(pte_t kpte, unsigned int level, pteval_t prot)
+{
+	pteval_t kprot = pte_flags(kpte) | sme_me_mask;
+
+	if ((kprot | prot) & _PAGE_GLOBAL) {
+		if (level != PG_LEVEL_4K || kprot != prot)
+			return "global, but not the kernel's own leaf";
+		return NULL;
+	}
+	if ((prot & _PAGE_RW) && !(kprot & _PAGE_RW))
+		return "the kernel may not write it";
+	if (!(prot & _PAGE_NX) && (kprot & _PAGE_NX))
+		return "the kernel may not execute it";
+	if ((prot & _PAGE_USER) && !(kprot & _PAGE_USER))
+		return "the kernel does not give it to user mode";
+
+	return NULL;
+}
+
+/* One page of a row. Return: NULL, or why not. */
+static const char *__init pti_map_page(const struct pti_row *row, unsigned long addr)
+{
+	pteval_t prot = pti_row_prot(row);
+	const char *conflict;
+	unsigned int level;
+	pte_t *kpte, *upte;
+
+	upte = pti_make_pte(addr, row->flags & PTI_USER);
+	if (!upte)
+		return "no memory for page tables";
+	if (!pte_none(*upte))
+		return "mapped by two rows";
+	if (row->flags & PTI_RUNTIME)
+		return NULL;
+
+	kpte = lookup_address(addr, &level);
+	if (!kpte || !pte_present(*kpte))
+		return row->flags & PTI_IF_MAPPED ? NULL : "the kernel does not map it";
+
+	/* The page is user mode's only while vsyscalls are emulated. */
+	if ((row->flags & PTI_IF_MAPPED) && (row->flags & PTI_USER) &&
+	    !(pte_flags(*kpte) & _PAGE_USER))
+		return NULL;
+
+	conflict = pti_conflict(*kpte, level, prot);
+	if (conflict)
+		return conflict;
+
+	set_pte(upte, __pte((slow_virt_to_phys((void *)addr) & PAGE_MASK) | prot));
+	return NULL;
+}
+
+static const char *__init pti_share(const struct pti_row *row)
+{
+	p4d_t *user = pti_make_p4d(row->start, false);
+	p4d_t *kernel = p4d_offset(pgd_offset_k(row->start), row->start);
+
+	if (!user)
+		return "no memory for page tables";
+	if (!IS_ALIGNED(row->start | row->size, P4D_SIZE))
+		return "shared, but not a whole slot";
+	if (p4d_none(*kernel))
+		return "the kernel does not map it";
+	if (!p4d_none(*user))
+		return "mapped by two rows";
+
+	WRITE_ONCE(*(unsigned long *)user, p4d_val(*kernel));
+	return NULL;
+}
+
+static const char *__init pti_map_row(const struct pti_row *row, int cpu)
+{
+	struct pti_range range = pti_row_range(row, cpu);
+	const char *why;
+	unsigned long addr;
+
+	if (row->where == PTI_AT_LDT)
+		return NULL;
+	if ((row->flags & PTI_WRITE) && (row->flags & PTI_EXEC))
+		return "writable and executable";
+	if (range.start >= range.end || range.start < TASK_SIZE_MAX)
+		return "not a range of the kernel half";
+	if (!IS_ALIGNED(row->start, PAGE_SIZE) && row->where != PTI_AT_PERCPU)
+		return "not aligned to a page";
+	if (row->flags & PTI_SHARED)
+		return pti_share(row);
+
+	for (addr = range.start; addr < range.end; addr += PAGE_SIZE) {
+		why = pti_map_page(row, addr);
+		if (why)
+			return why;
+	}
+	return NULL;
+}
+
+static bool __init pti_build(void)
+{
+	const struct pti_row *row;
+	const char *why;
+	int cpu;
+
+	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++) {
+		for_each_possible_cpu(cpu) {
+			why = pti_map_row(row, cpu);
+			if (why) {
+				pr_err("row %s, CPU %d: %s\n", row->name, cpu, why);
+				return false;
+			}
+			if (!pti_row_is_per_cpu(row))
+				break;
+		}
+	}
+	return true;
+}
+
+/* Frames that a walk has met; more than there are, and some count twice. */
+struct pti_frames {
+	unsigned long	frame[128];
+	unsigned int	nr;
+	unsigned long	pages;
+};
+
+static void pti_count_frame(struct pti_frames *frames, unsigned long frame)
+{
+	unsigned int i;
+
+	for (i = 0; i < frames->nr; i++) {
+		if (frames->frame[i] == frame)
+			return;
+	}
+	if (frames->nr < ARRAY_SIZE(frames->frame))
+		frames->frame[frames->nr++] = frame;
+	frames->pages++;
+}
+
+/*
+ * Frames below a shared table, each once: espfix maps a few frames many thousand
+ * times, by neighbouring entries of the upper levels that are the same.
+ */
+static void pti_count_table(struct pti_frames *frames, unsigned long *table, int level)
+{
+	unsigned long last = 0;
+	unsigned int i;
+
+	for (i = 0; i < PTRS_PER_PTE; i++) {
+		if (!(table[i] & _PAGE_PRESENT) || table[i] == last)
+			continue;
+		last = table[i];
+		if (level > 1)
+			pti_count_table(frames, __va(last & PTE_PFN_MASK), level - 1);
+		else
+			pti_count_frame(frames, last & PTE_PFN_MASK);
+	}
+}
+
+/* Not reentrant: too large for the stack, and asked for by people only. */
+static unsigned long pti_shared_pages(unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset_pgd(pgd_pair_user_root(swapper_pg_dir), addr);
+	static DEFINE_MUTEX(mutex);
+	static struct pti_frames frames;
+	unsigned long pages;
+
+	mutex_lock(&mutex);
+	frames.nr = 0;
+	frames.pages = 0;
+	pti_count_table(&frames, (unsigned long *)p4d_pgtable(*p4d_offset(pgd, addr)), 3);
+	pages = frames.pages;
+	mutex_unlock(&mutex);
+
+	return pages;
+}
+
+/**
+ * pti_row_pages() - how many pages a row shows now
+ * @row: the row
+ * @cpu: a possible CPU; any value if the row is not per CPU
+ *
+ * Context: process, with isolation on.
+ * Return: pages of 4 KiB, each frame once; 0 for the LDT, which is each mm's own.
+ */
+unsigned long pti_row_pages(const struct pti_row *row, int cpu)
+{
+	struct pti_range range = pti_row_range(row, cpu);
+	unsigned long addr, pages = 0;
+
+	if (row->where == PTI_AT_LDT)
+		return 0;
+	if (row->flags & PTI_SHARED)
+		return pti_shared_pages(range.start);
+
+	for (addr = range.start; addr < range.end; addr += PAGE_SIZE)
+		pages += pti_user_leaf(addr) != NULL;
+
+	return pages;
+}
+
+static unsigned long __init pti_exposed_bytes(void)
+{
+	const struct pti_row *row;
+	unsigned long pages = 0;
+	int cpu;
+
+	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++) {
+		for_each_possible_cpu(cpu) {
+			pages += pti_row_pages(row, cpu);
+			if (!pti_row_is_per_cpu(row))
+				break;
+		}
+	}
+	return pages * PAGE_SIZE;
+}
+
+/**
+ * pti_init() - build the exposure
+ *
+ * Context: boot, one CPU, once the kernel has mapped what the rows of boot time
+ * name, before alternatives are applied and before anything runs in user mode.
+ * A row that cannot be mapped as it says turns isolation off, with a message:
+ * an entry path with a page missing would be a triple fault.
+ */
+void __init pti_init(void)
+{
+	unsigned long bytes = 0;
+
+	if (boot_cpu_has(X86_FEATURE_PTI)) {
+		pgd_pair_adopt(swapper_pg_dir);
+		if (!pti_build())
+			pti_give_up();
+		else
+			pgd_pair_publish();
+	}
+
+	if (boot_cpu_has(X86_FEATURE_PTI)) {
+		bytes = pti_exposed_bytes();
+		if (boot_cpu_has(X86_FEATURE_PCID))
+			setup_force_cpu_cap(X86_FEATURE_PTI_PCID);
+	}
+
+	pti_report(bytes);
+}
+
+/* The leaf of a page of a run-time row, or NULL (and a warning). */
+static pte_t *pti_runtime_leaf(enum pti_runtime_row row, unsigned long addr)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address_in_pgd(pgd_offset_pgd(pgd_pair_user_root(swapper_pg_dir),
+							  addr), addr, &level);
+
+	if (WARN_ONCE(!pte || level != PG_LEVEL_4K,
+		      "PTI: row %s: %lx is outside its page tables\n",
+		      pti_rows[row].name, addr))
+		return NULL;
+
+	return pte;
+}
+
+/**
+ * pti_expose() - add pages of a run-time row to all user page tables
+ * @row: which row
+ * @addr: page-aligned address, mapped in the kernel as the row says
+ * @size: in bytes, whole pages
+ *
+ * The page tables were made at boot, so this cannot fail for want of memory. A
+ * page that the kernel maps otherwise, or that is exposed already, is left out
+ * with a warning.
+ *
+ * Context: any.
+ */
+void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
+{
+	unsigned long va = (unsigned long)addr, end = va + size;
+	pteval_t prot = pti_row_prot(&pti_rows[row]);
+	unsigned int level;
+	unsigned long flags;
+	pte_t *kpte, *upte;
+
+	if (!cpu_feature_enabled(X86_FEATURE_PTI))
+		return;
+
+	spin_lock_irqsave(&pti_lock, flags);
+	for (; va < end; va += PAGE_SIZE) {
+		upte = pti_runtime_leaf(row, va);
+		kpte = lookup_address(va, &level);
+		if (!upte || WARN_ONCE(!pte_none(*upte) || !kpte || !pte_present(*kpte) ||
+				       pti_conflict(*kpte, level, prot),
+				       "PTI: row %s: cannot expose %lx\n",
+				       pti_rows[row].name, va))
+			continue;
+		set_pte(upte, __pte((slow_virt_to_phys((void *)va) & PAGE_MASK) | prot));
+	}
+	spin_unlock_irqrestore(&pti_lock, flags);
+}
+
+/**
+ * pti_conceal() - take pages of a run-time row out of all user page tables
+ * @row: which row
+ * @addr: page-aligned address
+ * @size: in bytes, whole pages
+ *
+ * Never allocates and never fails; a page that is not exposed is passed over.
+ * The caller then unmaps the pages in the kernel page table, flushes that range
+ * of kernel addresses on all CPUs, which drops the global leaf in every PCID,
+ * and only then frees them.
+ *
+ * Context: any.
+ */
+void pti_conceal(enum pti_runtime_row row, void *addr, size_t size)
+{
+	unsigned long va = (unsigned long)addr, end = va + size;
+	unsigned long flags;
+	pte_t *upte;
+
+	if (!cpu_feature_enabled(X86_FEATURE_PTI))
+		return;
+
+	spin_lock_irqsave(&pti_lock, flags);
+	for (; va < end; va += PAGE_SIZE) {
+		upte = pti_runtime_leaf(row, va);
+		if (upte)
+			set_pte(upte, __pte(0));
+	}
+	spin_unlock_irqrestore(&pti_lock, flags);
+}

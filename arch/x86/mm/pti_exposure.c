@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page-table isolation: the policy table. What the kernel half of a user page
+ * table maps is what stands here, and nothing else; pti.c does the mapping.
+ *
+ * A row is needed for what the CPU itself reads or writes between user mode and
+ * the CR3 write of SWITCH_TO_KERNEL_CR3 (and back), and for what the entry code
+ * executes, reads, writes or pushes to in between. One table, rather than marks
+ * at each definition, because most of this is not one variable: it is an alias
+ * in the cpu_entry_area, and the reader who asks "what can user mode see?" wants
+ * one page to read. Section numbers are those of the Intel SDM, volume 3.
+ */
+#include <linux/percpu.h>
+
+#include <asm/cpu_entry_area.h>
+#include <asm/pgtable.h>
+#include <asm/processor.h>
+#include <asm/pti.h>
+#include <asm/pti_ldt.h>
+#include <asm/sections.h>
+#include <asm/vsyscall.h>
+
+#include "pti_exposure.h"
+
+#define CEA_MEMBER(member)						\
+	.where	= PTI_AT_CEA,						\
+	.start	= offsetof(struct cpu_entry_area, member),		\
+	.size	= sizeof_field(struct cpu_entry_area, member)
+
+#define CEA_STACK(stack)						\
+	.where	= PTI_AT_CEA,						\
+	.start	= offsetof(struct cpu_entry_area, estacks) +		\
+		  offsetof(struct cea_exception_stacks, stack),		\
+	.size	= sizeof_field(struct cea_exception_stacks, stack)
+
+const struct pti_row pti_rows[] = {
+	/* Run-time rows come first: their place is enum pti_runtime_row. */
+	[PTI_DS_BUFFERS] = {
+		.name	= "ds_buffers",
+		.reason	= "BTS and PEBS records are stored in user mode too (18.4.9)",
+		CEA_MEMBER(cpu_debug_buffers),
+		.flags	= PTI_WRITE | PTI_GLOBAL | PTI_RUNTIME,
+	},
+	{
+		.name	= "entry_text",
+		.reason	= "runs from user mode's exit to the CR3 write, and back",
+		.where	= PTI_AT_ADDRESS,
+		.start	= (unsigned long)__entry_text_start,
+		.end	= __entry_text_end,
+		.flags	= PTI_EXEC,
+	},
+	{
+		.name	= "idt",
+		.reason	= "the CPU reads the gate of each interrupt and exception (6.10)",
+		.where	= PTI_AT_ADDRESS,
+		.start	= CPU_ENTRY_AREA_RO_IDT,
+		.size	= PAGE_SIZE,
+		.flags	= PTI_GLOBAL,
+	},
+	{
+		.name	= "gdt",
+		.reason	= "the CPU reads CS, SS and TSS descriptors (3.5.1, 6.14)",
+		CEA_MEMBER(gdt),
+		.flags	= PTI_GLOBAL,
+	},
+	{
+		.name	= "entry_stack",
+		.reason	= "RSP0: frames of interrupts, exceptions, SYSENTER; exit frames (6.14.2)",
+		CEA_MEMBER(entry_stack_page),
+		.flags	= PTI_WRITE | PTI_GLOBAL,
+	},
+	{
+		.name	= "tss",
+		.reason	= "the CPU reads RSP0, the IST and the I/O bitmap (8.7)",
+		CEA_MEMBER(tss),
+		.flags	= PTI_GLOBAL,
+	},
+	{
+		.name	= "stack_df",
+		.reason	= "IST stack of #DF (6.14.5)",
+		CEA_STACK(DF_stack),
+		.flags	= PTI_WRITE | PTI_GLOBAL,
+	},
+	{
+		.name	= "stack_nmi",
+		.reason	= "IST stack of NMI (6.14.5)",
+		CEA_STACK(NMI_stack),
+		.flags	= PTI_WRITE | PTI_GLOBAL,
+	},
+	{
+		.name	= "stack_db",
+		.reason	= "IST stack of #DB (6.14.5)",
+		CEA_STACK(DB_stack),
+		.flags	= PTI_WRITE | PTI_GLOBAL,
+	},
+	{
+		.name	= "stack_mce",
+		.reason	= "IST stack of #MC (6.14.5)",
+		CEA_STACK(MCE_stack),
+		.flags	= PTI_WRITE | PTI_GLOBAL,
+	},
+	{
+		.name	= "stack_vc",
+		.reason	= "IST stack of #VC, in guests with encrypted state",
+		CEA_STACK(VC_stack),
+		.flags	= PTI_WRITE | PTI_GLOBAL | PTI_IF_MAPPED,
+	},
+	{
+		.name	= "stack_vc2",
+		.reason	= "fallback stack of #VC, in guests with encrypted state",
+		CEA_STACK(VC2_stack),
+		.flags	= PTI_WRITE | PTI_GLOBAL | PTI_IF_MAPPED,
+	},
+	{
+		.name	= "debug_store",
+		.reason	= "the CPU finds the BTS and PEBS buffers by it (18.4.9)",
+		CEA_MEMBER(cpu_debug_store),
+		.flags	= PTI_WRITE | PTI_GLOBAL | PTI_IF_MAPPED,
+	},
+	{
+		.name	= "cpu_tss_rw",
+		.reason	= "SYSCALL has no stack: RSP goes to sp2 through GS before CR3 is written",
+		.where	= PTI_AT_PERCPU,
+		.start	= (__force unsigned long)&cpu_tss_rw,
+		.size	= PAGE_SIZE,
+		.flags	= PTI_WRITE,
+	},
+#ifdef CONFIG_X86_ESPFIX64
+	{
+		.name	= "espfix",
+		.reason	= "IRET to a 16-bit stack reads its frame here, after the CR3 write",
+		.where	= PTI_AT_ADDRESS,
+		.start	= ESPFIX_BASE_ADDR,
+		.size	= P4D_SIZE,
+		.flags	= PTI_SHARED,
+	},
+#endif
+#ifdef CONFIG_X86_VSYSCALL_EMULATION
+	{
+		.name	= "vsyscall",
+		.reason	= "vsyscall=emulate: user mode may read the page",
+		.where	= PTI_AT_ADDRESS,
+		.start	= VSYSCALL_ADDR,
+		.size	= PAGE_SIZE,
+		.flags	= PTI_USER | PTI_IF_MAPPED,
+	},
+#endif
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+	{
+		.name	= "ldt",
+		.reason	= "the CPU reads segment descriptors that a process made (3.5.1)",
+		.where	= PTI_AT_LDT,
+		.size	= PTI_LDT_SIZE,
+		.flags	= PTI_RUNTIME,
+	},
+#endif
+};
+
+const unsigned int pti_nr_rows = ARRAY_SIZE(pti_rows);

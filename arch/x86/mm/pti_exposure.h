@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Page-table isolation: the form of the policy table in pti_exposure.c, and
+ * what the mapper and the audit ask of it.
+ */
+#ifndef _X86_MM_PTI_EXPOSURE_H
+#define _X86_MM_PTI_EXPOSURE_H
+
+#include <linux/types.h>
+
+/**
+ * enum pti_where - what a row's start is relative to
+ * @PTI_AT_ADDRESS: nothing, it is an address
+ * @PTI_AT_PERCPU: each possible CPU's per-CPU area
+ * @PTI_AT_CEA: each possible CPU's cpu_entry_area
+ * @PTI_AT_LDT: the LDT slot of each mm (pti_ldt.c maps it)
+ */
+enum pti_where {
+	PTI_AT_ADDRESS,
+	PTI_AT_PERCPU,
+	PTI_AT_CEA,
+	PTI_AT_LDT,
+};
+
+/* How a row is mapped. Readable goes without saying. */
+#define PTI_WRITE	(1U << 0)
+#define PTI_EXEC	(1U << 1)
+#define PTI_USER	(1U << 2)	/* user mode may use it, not only see it */
+#define PTI_GLOBAL	(1U << 3)	/* the kernel's leaf is global, so this is */
+
+/* When a row is mapped. Without any of these: at boot, and it must be there. */
+#define PTI_IF_MAPPED	(1U << 4)	/* at boot, where the kernel maps it */
+#define PTI_RUNTIME	(1U << 5)	/* by pti_expose() and pti_conceal() */
+#define PTI_SHARED	(1U << 6)	/* by sharing the kernel's lower tables */
+
+/**
+ * struct pti_row - one row of the policy table
+ * @name: how messages and the audit call it
+ * @reason: why user mode must have it mapped
+ * @where: what @start is relative to
+ * @flags: how and when it is mapped
+ * @start: first byte
+ * @size: in bytes, or 0 where @end gives it
+ * @end: symbol behind the last byte, for rows that the linker sizes
+ */
+struct pti_row {
+	const char	*name;
+	const char	*reason;
+	enum pti_where	where;
+	unsigned int	flags;
+	unsigned long	start;
+	unsigned long	size;
+	const char	*end;
+};
+
+extern const struct pti_row pti_rows[];
+extern const unsigned int pti_nr_rows;
+
+/**
+ * struct pti_range - the pages that a row means on one CPU
+ * @start: page-aligned
+ * @end: page-aligned, exclusive
+ */
+struct pti_range {
+	unsigned long	start;
+	unsigned long	end;
+};
+
+struct pti_range pti_row_range(const struct pti_row *row, int cpu);
+bool pti_row_is_per_cpu(const struct pti_row *row);
+pte_t *pti_user_leaf(unsigned long addr);
+unsigned long pti_row_pages(const struct pti_row *row, int cpu);
+
+#endif /* _X86_MM_PTI_EXPOSURE_H */

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page-table isolation: the LDT of a process in its user page table.
+ *
+ * The CPU reads segment descriptors in user mode, so the LDT must be mapped
+ * there: read-only, supervisor, at an address that is the same in both page
+ * tables, because LDTR does not change with CR3. The LDT itself lies in memory
+ * that the user page table does not show; the alias is in a top-level slot of
+ * its own, whose lower tables both roots share.
+ *
+ * The tables belong to the root and live as long as it does. While they do, only
+ * leaves come and go.
+ */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/vmalloc.h>
+
+#include <asm/pgd_pair.h>
+#include <asm/pti.h>
+#include <asm/pti_ldt.h>
+#include <asm/tlbflush.h>
+
+/* Levels of table between the root and the leaves: four or three. */
+static unsigned int pti_ldt_levels(void)
+{
+	return pgtable_l5_enabled() ? 4 : 3;
+}
+
+/* The window starts at the first entry of a table on every level. */
+static pte_t *pti_ldt_make_leaves(pgd_t *root)
+{
+	unsigned long *entry = (unsigned long *)&root[pgd_index(PTI_LDT_BASE)];
+	unsigned int level;
+	unsigned long table;
+
+	for (level = 0; level < pti_ldt_levels(); level++) {
+		if (!*entry) {
+			table = get_zeroed_page(GFP_KERNEL_ACCOUNT);
+			if (!table)
+				return NULL;
+			WRITE_ONCE(*entry, __pa(table) | _KERNPG_TABLE);
+		}
+		entry = __va(*entry & PTE_PFN_MASK);
+	}
+
+	WRITE_ONCE(pgd_pair_user_root(root)[pgd_index(PTI_LDT_BASE)],
+		   root[pgd_index(PTI_LDT_BASE)]);
+
+	return (pte_t *)entry;
+}
+
+static unsigned int pti_ldt_pages(struct ldt_struct *ldt)
+{
+	return DIV_ROUND_UP(ldt->nr_entries * LDT_ENTRY_SIZE, PAGE_SIZE);
+}
+
+/**
+ * pti_ldt_map() - map an LDT that is about to be installed
+ * @mm: the mm
+ * @ldt: its new LDT, complete; the old one, if any, is still in @mm
+ *
+ * Context: process; @mm's ldt_usr_sem held for writing, or @mm not yet in use.
+ * Return: 0, or -ENOMEM with nothing changed that matters.
+ */
+int pti_ldt_map(struct mm_struct *mm, struct ldt_struct *ldt)
+{
+	struct ldt_struct *old = mm->context.ldt;
+	unsigned long alias = PTI_LDT_BASE;
+	pte_t *leaf;
+	unsigned int i;
+
+	if (!cpu_feature_enabled(X86_FEATURE_PTI))
+		return 0;
+
+	static_assert(PTI_LDT_SIZE <= PMD_SIZE);
+	leaf = pti_ldt_make_leaves(mm->pgd);
+	if (!leaf)
+		return -ENOMEM;
+
+	if (old && (unsigned long)old->alias == alias)
+		alias += PTI_LDT_HALF;
+
+	leaf += pte_index(alias);
+	for (i = 0; i < pti_ldt_pages(ldt); i++) {
+		void *page = (void *)ldt->entries + i * PAGE_SIZE;
+
+		set_pte(leaf + i, mk_pte(is_vmalloc_addr(page) ? vmalloc_to_page(page) :
+								 virt_to_page(page),
+					 PAGE_KERNEL_RO));
+	}
+
+	ldt->alias = (void *)alias;
+	return 0;
+}
+
+/**
+ * pti_ldt_unmap() - take an LDT out of both page tables
+ * @mm: the mm
+ * @ldt: the LDT, which no CPU uses any more; or NULL
+ *
+ * On return its pages may be freed: no CPU has a translation to them left.
+ *
+ * Context: process, as for pti_ldt_map(). Never fails.
+ */
+void pti_ldt_unmap(struct mm_struct *mm, struct ldt_struct *ldt)
+{
+	unsigned long alias;
+	unsigned int i;
+	pte_t *leaf;
+
+	if (!ldt || !cpu_feature_enabled(X86_FEATURE_PTI))
+		return;
+
+	/* The tables exist, so this finds them and allocates nothing. */
+	alias = (unsigned long)ldt->alias;
+	leaf = pti_ldt_make_leaves(mm->pgd) + pte_index(alias);
+	for (i = 0; i < pti_ldt_pages(ldt); i++)
+		set_pte(leaf + i, __pte(0));
+
+	flush_tlb_mm_range(mm, alias, alias + pti_ldt_pages(ldt) * PAGE_SIZE,
+			   PAGE_SHIFT, false);
+}
+
+/**
+ * pti_ldt_free_tables() - free the page tables of the LDT window
+ * @pgd: kernel root of an mm; no CPU has it loaded
+ *
+ * Nothing is flushed: entries that a CPU cached below this root carry a PCID
+ * that is flushed before it is used for another mm.
+ */
+void pti_ldt_free_tables(pgd_t *pgd)
+{
+	unsigned long entry = pgd_val(pgd[pgd_index(PTI_LDT_BASE)]);
+	unsigned int level;
+
+	if (!cpu_feature_enabled(X86_FEATURE_PTI))
+		return;
+
+	for (level = 0; entry && level < pti_ldt_levels(); level++) {
+		unsigned long *table = __va(entry & PTE_PFN_MASK);
+
+		/* The last table has leaves: they map, but do not own, pages. */
+		entry = level + 1 < pti_ldt_levels() ? *table : 0;
+		free_page((unsigned long)table);
+	}
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page-table isolation: the decision at boot, what depends on it that early,
+ * and the line in the log that says what was decided and why.
+ *
+ * The decision is X86_FEATURE_PTI. It is taken at the start of
+ * init_mem_mapping(): command line and CPU bugs are known by then, no lasting
+ * kernel mapping has been made and FRED has not been set up.
+ */
+#define pr_fmt(fmt) "Kernel/User page tables isolation: " fmt
+
+#include <linux/cpu.h>
+#include <linux/init.h>
+#include <linux/printk.h>
+#include <linux/string.h>
+#include <linux/string_choices.h>
+
+#include <asm/cpufeature.h>
+#include <asm/hypervisor.h>
+#include <asm/pgtable.h>
+#include <asm/pti.h>
+#include <asm/tlbflush.h>
+
+#include "pti_mode.h"
+
+static enum pti_mode {
+	PTI_AUTO,
+	PTI_ON,
+	PTI_OFF,
+} pti_mode __initdata;
+
+/* What the command line said about it, and in the end what decided. */
+static const char *pti_reason __initdata = "not decided";
+
+static int __init pti_param(char *arg)
+{
+	static const struct {
+		const char	*value;
+		const char	*reason;
+		enum pti_mode	mode;
+	} values[] = {
+		{ "auto",	"pti=auto",	PTI_AUTO },
+		{ "on",		"pti=on",	PTI_ON },
+		{ "off",	"pti=off",	PTI_OFF },
+	};
+	unsigned int i;
+
+	for (i = 0; arg && i < ARRAY_SIZE(values); i++) {
+		if (!strcmp(arg, values[i].value)) {
+			pti_mode = values[i].mode;
+			pti_reason = values[i].reason;
+			return 0;
+		}
+	}
+
+	pr_warn("pti=%s is unknown and ignored; use on, off or auto\n", arg ?: "");
+	return 0;
+}
+early_param("pti", pti_param);
+
+static int __init nopti_param(char *arg)
+{
+	pti_mode = PTI_OFF;
+	pti_reason = "nopti";
+	return 0;
+}
+early_param("nopti", nopti_param);
+
+static bool __init pti_wanted(void)
+{
+	if (hypervisor_is_type(X86_HYPER_XEN_PV)) {
+		pti_reason = "Xen PV: the hypervisor isolates";
+		return false;
+	}
+	if (pti_mode == PTI_OFF)
+		return false;
+	if (cpu_mitigations_off()) {
+		pti_reason = "mitigations=off";
+		return false;
+	}
+	if (pti_mode == PTI_ON)
+		return true;
+
+	if (boot_cpu_has_bug(X86_BUG_CPU_MELTDOWN)) {
+		pti_reason = "CPU affected by Meltdown";
+		return true;
+	}
+	pti_reason = "CPU not affected by Meltdown";
+	return false;
+}
+
+/*
+ * The early kernel mapping has global leaves. A global TLB entry made by kernel
+ * mode stays usable in user mode, so none may remain that the user page table
+ * does not hold itself.
+ */
+static void __init pti_drop_early_global(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < PTRS_PER_PMD; i++)
+		level2_kernel_pgt[i].pmd &= ~_PAGE_GLOBAL;
+
+	__flush_tlb_all();
+}
+
+/**
+ * pti_decide() - decide whether this kernel runs isolated
+ *
+ * Context: start of init_mem_mapping(), boot CPU.
+ */
+void __init pti_decide(void)
+{
+	if (!pti_wanted())
+		return;
+
+	setup_force_cpu_cap(X86_FEATURE_PTI);
+
+	/* FRED has entry points of its own, which do not switch CR3. */
+	setup_clear_cpu_cap(X86_FEATURE_FRED);
+
+	pti_drop_early_global();
+}
+
+/**
+ * pti_give_up() - isolation was decided on but cannot be had
+ *
+ * Context: boot, before alternatives are applied and before anything runs in
+ * user mode. Roots that exist stay pairs, which does no harm.
+ */
+void __init pti_give_up(void)
+{
+	clear_bit(X86_FEATURE_PTI, (unsigned long *)cpu_caps_set);
+	setup_clear_cpu_cap(X86_FEATURE_PTI);
+	pti_reason = "the exposure could not be built";
+}
+
+/**
+ * pti_report() - tell the log what runs, and why
+ * @bytes: kernel memory that user page tables show
+ */
+void __init pti_report(unsigned long bytes)
+{
+	if (!boot_cpu_has(X86_FEATURE_PTI)) {
+		pr_info("disabled (%s)\n", pti_reason);
+		return;
+	}
+
+	pr_info("enabled (%s), PCID %s, INVPCID %s, %lu bytes exposed\n", pti_reason,
+		str_yes_no(boot_cpu_has(X86_FEATURE_PCID)),
+		str_yes_no(boot_cpu_has(X86_FEATURE_INVPCID)), bytes);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Page-table isolation: what the mapper tells the boot decision.
+ */
+#ifndef _X86_MM_PTI_MODE_H
+#define _X86_MM_PTI_MODE_H
+
+void pti_give_up(void);
+void pti_report(unsigned long bytes);
+
+#endif /* _X86_MM_PTI_MODE_H */

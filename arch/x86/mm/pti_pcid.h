@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Page-table isolation: the PCIDs of a CPU and the flushes owed to them.
+ *
+ * Each ASID has two PCIDs, the kernel PCID that tlb.c gives it and the user
+ * PCID, the same with one more bit. tlb.c flushes the kernel PCID at once. A
+ * flush of the user PCID is owed instead, and paid when that PCID is next
+ * loaded: on the way to user mode if the ASID is the loaded one, else once it
+ * has been loaded again. Without PCID each CR3 write flushes and none is owed.
+ *
+ * Plain C on one struct, without a dependency on the kernel but for the bits of
+ * CR3, so that it can be compiled into a user-space program as it is.
+ *
+ * Every function runs on the CPU that owns the state. Interrupts are off, but
+ * for pti_pcid_owe(), which writes with one instruction (see tlb.c). NMIs do not
+ * call any of these.
+ */
+#ifndef _X86_MM_PTI_PCID_H
+#define _X86_MM_PTI_PCID_H
+
+/**
+ * struct pti_pcid - what one CPU knows about its user PCIDs
+ * @user_cr3: CR3 for the way out to user mode, for the loaded mm; must be first
+ *	(SWITCH_TO_USER_CR3). With PCID, CR3_NOFLUSH is clear exactly when a flush
+ *	of the loaded ASID's user PCID is owed.
+ * @asid: the ASID that @user_cr3 is for
+ * @owed: one bit for each ASID that is not loaded and is owed a flush
+ * @kernel_stale: a kernel translation was dropped in the loaded ASID; all other
+ *	ASIDs may still hold it, since it is not global
+ */
+struct pti_pcid {
+	unsigned long	user_cr3;
+	unsigned short	asid;
+	unsigned short	owed;
+	bool		kernel_stale;
+};
+
+/**
+ * pti_pcid_load() - an mm is about to be loaded
+ * @s: the CPU's state
+ * @kernel_cr3: kernel CR3 of the mm, without CR3_NOFLUSH
+ * @asid: its ASID; 0 without PCID
+ * @flush: its translations are out of date
+ * @pcid: CR4.PCIDE is in use
+ */
+static inline void pti_pcid_load(struct pti_pcid *s, unsigned long kernel_cr3,
+				 unsigned short asid, bool flush, bool pcid)
+{
+	unsigned long user_cr3 = kernel_cr3 | (1UL << PTI_USER_ROOT_BIT);
+
+	if (pcid) {
+		user_cr3 |= 1UL << PTI_USER_PCID_BIT;
+
+		/* The ASID that leaves takes what it is owed with it. */
+		if (!(s->user_cr3 & CR3_NOFLUSH))
+			s->owed |= 1U << s->asid;
+
+		if (!flush && !(s->owed & (1U << asid)))
+			user_cr3 |= CR3_NOFLUSH;
+		s->owed &= ~(1U << asid);
+		s->asid = asid;
+	}
+
+	s->user_cr3 = user_cr3;
+}
+
+/**
+ * pti_pcid_kernel_dropped() - a kernel translation was dropped in one ASID only
+ * @s: the CPU's state
+ */
+static inline void pti_pcid_kernel_dropped(struct pti_pcid *s)
+{
+	s->kernel_stale = true;
+}
+
+/**
+ * pti_pcid_take_kernel_stale() - must all other ASIDs be flushed when loaded?
+ * @s: the CPU's state
+ *
+ * Return: true once after pti_pcid_kernel_dropped().
+ */
+static inline bool pti_pcid_take_kernel_stale(struct pti_pcid *s)
+{
+	bool stale = s->kernel_stale;
+
+	s->kernel_stale = false;
+	return stale;
+}
+
+#endif /* _X86_MM_PTI_PCID_H */

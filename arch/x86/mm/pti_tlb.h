@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Page-table isolation: what tlb.c tells the PCID state of its CPU, and what it
+ * does for a user PCID that the state machine of pti_pcid.h does not.
+ */
+#ifndef _X86_MM_PTI_TLB_H
+#define _X86_MM_PTI_TLB_H
+
+#include <linux/percpu.h>
+
+#include <asm/cpufeature.h>
+#include <asm/invpcid.h>
+#include <asm/processor-flags.h>
+#include <asm/pti.h>
+#include <asm/tlbflush.h>
+
+#include "pti_pcid.h"
+
+#ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
+
+DECLARE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
+
+/**
+ * pti_load_mm() - tlb.c is about to write CR3
+ * @cr3: kernel CR3 of the mm, without CR3_NOFLUSH
+ * @asid: its ASID
+ * @flush: its translations are out of date
+ *
+ * Context: interrupts off.
+ */
+static inline void pti_load_mm(unsigned long cr3, u16 asid, bool flush)
+{
+	if (cpu_feature_enabled(X86_FEATURE_PTI))
+		pti_pcid_load(this_cpu_ptr(&pti_pcid), cr3, asid, flush,
+			      cpu_feature_enabled(X86_FEATURE_PTI_PCID));
+}
+
+/**
+ * pti_owe_user_flush() - owe a flush to the loaded ASID's user PCID
+ *
+ * Context: any but NMI. One instruction, so that it needs no more than tlb.c's
+ * own callers do: if the mm changed in between, one flush too many is owed.
+ */
+static inline void pti_owe_user_flush(void)
+{
+	if (cpu_feature_enabled(X86_FEATURE_PTI_PCID))
+		this_cpu_and(pti_pcid.user_cr3, ~CR3_NOFLUSH);
+}
+
+/**
+ * pti_flush_one_user() - drop one page from the loaded ASID's user PCID
+ * @addr: any address in the page
+ * @kernel_pcid: the kernel PCID of the loaded ASID
+ *
+ * INVLPG before this dropped the page from the kernel PCID. INVPCID of one PCID
+ * faults while CR4.PCIDE is clear (SDM vol. 2, INVPCID).
+ *
+ * Context: as pti_owe_user_flush().
+ */
+static inline void pti_flush_one_user(unsigned long addr, u16 kernel_pcid)
+{
+	if (!cpu_feature_enabled(X86_FEATURE_PTI_PCID))
+		return;
+
+	if (cpu_feature_enabled(X86_FEATURE_INVPCID) &&
+	    (this_cpu_read(cpu_tlbstate.cr4) & X86_CR4_PCIDE))
+		invpcid_flush_one(kernel_pcid | BIT(PTI_USER_PCID_BIT), addr);
+	else
+		pti_owe_user_flush();
+}
+
+/**
+ * pti_kernel_page_dropped() - a kernel page was dropped from the loaded ASID
+ *
+ * Kernel translations are not global, so the other ASIDs may hold it still.
+ *
+ * Context: as pti_owe_user_flush().
+ */
+static inline void pti_kernel_page_dropped(void)
+{
+	if (cpu_feature_enabled(X86_FEATURE_PTI_PCID))
+		pti_pcid_kernel_dropped(this_cpu_ptr(&pti_pcid));
+}
+
+/**
+ * pti_forget_stale_asids() - an ASID is about to be chosen
+ *
+ * All ASIDs but the loaded one that may hold a dropped kernel page lose their
+ * context, so that loading them flushes.
+ *
+ * Context: interrupts off.
+ */
+static inline void pti_forget_stale_asids(void)
+{
+	u16 asid;
+
+	if (!cpu_feature_enabled(X86_FEATURE_PTI_PCID) ||
+	    !pti_pcid_take_kernel_stale(this_cpu_ptr(&pti_pcid)))
+		return;
+
+	for (asid = 0; asid < TLB_NR_DYN_ASIDS; asid++) {
+		if (asid != this_cpu_read(cpu_tlbstate.loaded_mm_asid))
+			this_cpu_write(cpu_tlbstate.ctxs[asid].ctx_id, 0);
+	}
+}
+
+#else
+
+static inline void pti_load_mm(unsigned long cr3, u16 asid, bool flush) { }
+static inline void pti_owe_user_flush(void) { }
+static inline void pti_flush_one_user(unsigned long addr, u16 kernel_pcid) { }
+static inline void pti_kernel_page_dropped(void) { }
+static inline void pti_forget_stale_asids(void) { }
+
+#endif /* CONFIG_MITIGATION_PAGE_TABLE_ISOLATION */
+#endif /* _X86_MM_PTI_TLB_H */
