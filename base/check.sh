@@ -1,0 +1,299 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The checks of the base and of the series, one each call:
+#
+#	check.sh words | strip | copies | style | objects | off | ksrc | refresh
+#	check.sh versions oldest | all
+#
+# The Makefile says what each of them shows.
+
+set -eu
+base=$(cd "$(dirname "$0")" && pwd)
+. "$base/lib.sh"
+me="check-${1:-}"
+
+mkdir -p "$build"
+tmp=$(mktemp -d "$build/.check.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+
+lgit() {
+	git -C "$linux" "$@"
+}
+
+ok() {
+	echo "$me: $*"
+}
+
+# extract COMMIT DIR [PATH...]: its files, in DIR
+extract() {
+	commit=$1
+	dir=$2
+	shift 2
+	mkdir -p "$dir"
+	lgit archive "$commit" -- "$@" | tar -x -C "$dir"
+}
+
+# A program of base/, built
+program() {
+	need gcc
+	gcc -O2 -Wall -Wextra -Werror -o "$tmp/$1" "$base/$1.c" $2 ||
+		die "base/$1.c does not build"
+}
+
+# Every file that is, or could be, in this repository
+tracked() {
+	(cd "$top" && git ls-files -co --exclude-standard) | while read -r file; do
+		[ ! -f "$top/$file" ] || echo "$file"
+	done
+}
+
+check_words() {
+	extract stripped "$tmp/tree" $(sed -n 's/^dir	//p' "$base/words.txt")
+	"$base/check-words.sh" "$tmp/tree"
+}
+
+# spoiled RULE FILE SED-COMMAND: strip a tree with that edit; the rule has to be named
+spoiled() {
+	rm -rf "$tmp/spoiled"
+	cp -R "$tmp/stock" "$tmp/spoiled"
+	sed -i "$3" "$tmp/spoiled/$2"
+	cp -R "$tmp/spoiled" "$tmp/before"
+	if "$base/strip.sh" "$tmp/spoiled" >"$tmp/out" 2>&1; then
+		die "the strip accepts a tree that rule $1 does not apply to"
+	fi
+	grep -q "$1" "$tmp/out" || die "the strip does not name rule $1: $(cat "$tmp/out")"
+	diff -r "$tmp/before" "$tmp/spoiled" >/dev/null ||
+		die "the strip leaves a tree changed when rule $1 fails"
+	rm -rf "$tmp/before"
+}
+
+check_strip() {
+	if [ "$(lgit rev-parse "stock^{tree}")" = "$(lgit rev-parse "stripped^{tree}")" ]; then
+		ok "the source has no PTI of its own, nothing to check"
+		return
+	fi
+	extract stock "$tmp/stock" $("$base/strip.sh" --files)
+	start=$(date +%s)
+	cp -R "$tmp/stock" "$tmp/tree"
+	"$base/strip.sh" "$tmp/tree"
+	time=$(($(date +%s) - start))
+
+	cp -R "$tmp/tree" "$tmp/once"
+	"$base/strip.sh" "$tmp/tree" | grep -q 'nothing to do' ||
+		die "a stripped tree is not recognised"
+	diff -r "$tmp/once" "$tmp/tree" >/dev/null || die "stripping twice changes the tree"
+
+	spoiled head_64.S arch/x86/kernel/head_64.S s/CONFIG_MITIGATION_PAGE/CONFIG_OTHER_PAGE/
+	spoiled user_pcid arch/x86/mm/tlb.c 's/u16 user_pcid(/u16 other_pcid(/'
+	spoiled entry64-syscall arch/x86/entry/entry_64.S \
+		'/SWITCH_TO_KERNEL_CR3 scratch_reg=%rsp/d'
+	ok "stripped in $time s; a second time changes nothing; a rule that fails is named"
+}
+
+check_copies() {
+	need git
+	program copies ""
+	lgit diff -U0 --no-renames stock stripped >"$tmp/removed.diff"
+	cd "$top"
+	tracked >"$tmp/files"
+	rc=0
+	if [ -s "$tmp/removed.diff" ]; then
+		"$tmp/copies" removed "$tmp/removed.diff" $(cat "$tmp/files") || rc=1
+	else
+		ok "the source has no PTI of its own to compare with"
+	fi
+	lgit archive stock | "$tmp/copies" source $(grep -v '^COPYING$' "$tmp/files") || rc=1
+	[ $rc = 0 ] || die "lines of the kernel stand in our files"
+	ok "$(wc -l <"$tmp/files") files: no 6 lines that the strip removes, no 20 lines of the source"
+}
+
+check_style() {
+	need perl sparse gcc
+	rc=0
+	for script in $(tracked | grep '\.sh$'); do
+		sh -n "$top/$script" || rc=1
+	done
+	count=$(lgit rev-list --count stripped..refs/pti/next)
+	if [ "$count" = 0 ]; then
+		[ $rc = 0 ] || exit 1
+		ok "the scripts are clean, and the series is empty"
+		return
+	fi
+	lgit format-patch -q --no-signature -o "$tmp/mails" stripped..refs/pti/next
+	# Paths may be longer than a line of a message
+	sed -i '/^Adds: /d' "$tmp"/mails/*
+	# The tree that checkpatch looks things up in is the one with the series
+	(cd "$linux" && perl scripts/checkpatch.pl --strict --no-signoff --quiet --terse \
+		--showfile --show-types --color=never "$tmp"/mails/* 2>/dev/null) |
+		grep -E ': (ERROR|WARNING|CHECK):' | sed "s|^$tmp/mails/||" >"$tmp/hits" || true
+	rows "$base/checkpatch.txt" | awk -F '\t' '
+		NR == FNR { excuse[$1 FS $2] = 1; next }
+		{
+			file = $0
+			sub(/:.*/, "", file)
+			match($0, /: (ERROR|WARNING|CHECK):[A-Z_]*/)
+			type = substr($0, RSTART + 2, RLENGTH - 2)
+			sub(/.*:/, "", type)
+			used[file FS type] = 1
+			if (!((file FS type) in excuse) && !(("*" FS type) in excuse))
+				print
+		}
+		END {
+			for (e in excuse)
+				if (e !~ /^[*]/ && !(e in used))
+					print "excused for nothing: " e
+		}' - "$tmp/hits" >"$tmp/left"
+	sed 's/^/check-style: /' "$tmp/left"
+	[ ! -s "$tmp/left" ] || rc=1
+
+	lgit diff-tree -r --name-only --diff-filter=A stripped refs/pti/next >"$tmp/new"
+	objects=$(sed -n '/^\(arch\|mm\|kernel\|security\|lib\)\/.*\.c$/ s/c$/o/p' "$tmp/new")
+	"$base/kernel.sh" style - $objects ||
+		die "sparse or W=1 is not clean"
+	[ $rc = 0 ] || die "checkpatch --strict is not clean"
+	ok "checkpatch --strict on $count patches, sparse and W=1 on $(echo $objects | wc -w) objects are clean"
+}
+
+check_objects() {
+	[ "$(lgit rev-parse "stock^{tree}")" != "$(lgit rev-parse "stripped^{tree}")" ] ||
+		die "the source has no PTI of its own to compare with"
+	"$base/kernel.sh" stockoff
+	"$base/kernel.sh" stripped
+	program objcmp -lelf
+	"$tmp/objcmp" "$build/stockoff/obj" "$build/stripped/obj" "$base/exceptions.txt" ||
+		die "the stripped kernel is not stock with its isolation off"
+}
+
+check_off() {
+	"$base/kernel.sh" stripped
+	"$base/kernel.sh" off
+	program objcmp -lelf
+	"$tmp/objcmp" "$build/stripped/obj" "$build/off/obj" "$base/exceptions-off.txt" ||
+		die "our kernel with the option off is not the stripped one"
+}
+
+check_ksrc() {
+	need_space 2700
+	git clone -q --shared --no-checkout "$linux" "$tmp/export"
+	git -C "$tmp/export" update-ref --no-deref HEAD "$(lgit rev-parse stripped^0)"
+	BUILD=$tmp/build KSRC=$tmp/export FORCE='' "$base/tree.sh"
+	for repo in "$linux" "$tmp/build/linux"; do
+		git -C "$repo" log --format='%T %an %ae %ad %s%n%b' stripped..refs/pti/next
+		git -C "$repo" rev-parse "stripped^{tree}"
+	done >"$tmp/both"
+	half=$(($(wc -l <"$tmp/both") / 2))
+	head -n $half "$tmp/both" >"$tmp/ours"
+	tail -n +$((half + 1)) "$tmp/both" | cmp -s - "$tmp/ours" ||
+		die "a tree made from the stripped base differs"
+	ok "a tree made from the stripped base has the same trees and messages"
+}
+
+check_refresh() {
+	# A copy of the repository, and of build/linux with few of its files
+	mkdir -p "$tmp/top/build"
+	tracked >"$tmp/list"
+	tar -cf - -C "$top" -T "$tmp/list" | tar -xf - -C "$tmp/top"
+	git init -q "$tmp/top"
+	copy=$tmp/top/build/linux
+	git clone -q --shared --no-checkout "$linux" "$copy"
+	git -C "$copy" sparse-checkout set arch/x86/mm arch/x86/entry mm init
+	for ref in made next; do
+		git -C "$copy" update-ref refs/pti/$ref "$(lgit rev-parse refs/pti/next)"
+	done
+	git -C "$copy" checkout -q -B pti refs/pti/next
+	for file in source rules next; do
+		cp "$linux/.git/pti-$file" "$copy/.git/"
+	done
+	refresh() {
+		BUILD='' "$tmp/top/base/refresh.sh" >"$tmp/out" 2>&1 || die "$(cat "$tmp/out")"
+	}
+
+	# Without an edit, the tree may not change
+	refresh
+	cp -R "$tmp/top/patches" "$tmp/patches"
+	git -C "$copy" diff --quiet refs/pti/next pti || die "an empty refresh changes the tree"
+
+	# A hook and a new file, as a commit; and an edit of that file without one
+	echo "# A line of a hook" >>"$copy/mm/Makefile"
+	printf '%s\n' '/* A new file */' 'int pti_refresh_check;' >"$copy/mm/pti_refresh_check.c"
+	git -C "$copy" add -A
+	git -C "$copy" commit -q -m "mm: Check refresh" -m "Body of it."
+	echo 'int pti_refresh_more;' >>"$copy/mm/pti_refresh_check.c"
+	sed -i 's/^# A line of a hook$/# A line of a hook, edited/' "$copy/mm/Makefile"
+	git -C "$copy" commit -q -m "fixup! mm: Check refresh" mm/Makefile
+	refresh
+	cmp -s "$copy/mm/pti_refresh_check.c" "$tmp/top/mm/pti_refresh_check.c" ||
+		die "a new file does not come back"
+	patch=$(grep -l '^Subject: mm: Check refresh$' "$tmp/top/patches/"*.patch) ||
+		die "a new commit does not become a patch"
+	grep -q '^Adds: mm/pti_refresh_check.c$' "$patch" || die "a new file is not in Adds:"
+	grep -q '^+# A line of a hook, edited$' "$patch" || die "a hook does not come back"
+	[ "$(git -C "$copy" rev-list --count stripped..pti)" = \
+		$(($(lgit rev-list --count stripped..refs/pti/next) + 1)) ] ||
+		die "the fixup has not become part of its patch"
+	[ -z "$(git -C "$copy" status --porcelain)" ] || die "the tree is not clean afterwards"
+
+	# And back again: the repository is as it was
+	git -C "$copy" reset -q --hard pti~1
+	refresh
+	diff -r "$tmp/patches" "$tmp/top/patches" >"$tmp/out" ||
+		die "patches that were not edited have changed: $(head -n 1 "$tmp/out")"
+	[ ! -e "$tmp/top/mm/pti_refresh_check.c" ] || die "a removed file stays"
+	ok "edits, new files and fixups come back, and nothing else changes"
+}
+
+check_versions() {
+	need apt-cache apt-get dpkg-deb xz
+	versions=$(apt-cache madison linux-source-6.12 | awk -F '|' '{ gsub(/ /, "", $2); print $2 }' | sort -uV)
+	[ -n "$versions" ] || die "Debian's archive is not known here: run apt-get update"
+	[ "$1" = all ] || versions=$(echo "$versions" | head -n 1)
+	store=$build/versions
+	mkdir -p "$store"
+	paths="Makefile MAINTAINERS $("$base/strip.sh" --files)
+		$(sed -n 's/^dir	//p' "$base/words.txt")"
+	for name in $(patches); do
+		paths="$paths $(sed -n 's/^--- a\/\([^	]*\).*/\1/p' "$top/patches/$name")"
+	done
+	for version in $versions; do
+		deb=$store/linux-source-6.12_${version}_all.deb
+		if [ ! -f "$deb" ]; then
+			rm -rf "$tmp/get"
+			mkdir "$tmp/get"
+			(cd "$tmp/get" && apt-get download "linux-source-6.12=$version" >get.log 2>&1) ||
+				die "cannot download linux-source-6.12 $version: $(tail -n 1 "$tmp/get/get.log")"
+			mv "$tmp"/get/*.deb "$deb"
+		fi
+		rm -rf "$tmp/source" "$tmp/build"
+		mkdir "$tmp/source"
+		# A file below a directory of the list must not be in the list again
+		echo "$paths" | tr -s ' \t\n' '\n' | sort -u | awk '{
+			if (dir == "" || index($0, dir "/") != 1) {
+				print "linux-source-6.12/" $0
+				dir = $0
+			}
+		}' >"$tmp/paths"
+		dpkg-deb --fsys-tarfile "$deb" |
+			tar -xOf - ./usr/src/linux-source-6.12.tar.xz |
+			xz -dc -T0 | tar -xf - -C "$tmp/source" --strip-components=1 -T "$tmp/paths" ||
+			die "$version: a file that the strip or the series changes is not there"
+		BUILD=$tmp/build KSRC=$tmp/source FORCE='' "$base/tree.sh" >"$tmp/out" 2>&1 ||
+			die "$version: $(tail -n 1 "$tmp/out")"
+		"$base/check-words.sh" "$tmp/build/linux" >"$tmp/out" || true
+		git -C "$tmp/build/linux" worktree add -q --detach "$tmp/build/stripped" stripped
+		"$base/check-words.sh" "$tmp/build/stripped" >"$tmp/out" ||
+			die "$version: $(head -n 1 "$tmp/out")"
+		ok "$version: the strip and $(git -C "$tmp/build/linux" rev-list --count stripped..pti) patches apply"
+	done
+}
+
+case ${1:-} in
+words|strip|copies|style|objects|off|ksrc|refresh)
+	[ -d "$linux/.git" ] || die "no build/linux: 'make tree' makes it"
+	check_"$1" ;;
+versions)
+	check_versions "${2:-all}" ;;
+*)
+	die "usage: check.sh words | strip | copies | style | objects | off | ksrc | refresh | versions" ;;
+esac

@@ -1,0 +1,136 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build a kernel of the small configuration:
+#
+#	kernel.sh ours			build/, from build/linux as it is there
+#	kernel.sh stock|stripped	build/stock, build/stripped
+#	kernel.sh off|stockoff		build/off, build/stockoff: our and the stock
+#					source, isolation configured off
+#	kernel.sh NAME COMMIT		build/NAME, any commit
+#	kernel.sh style - OBJECT...	no kernel, but these objects, with W=1 and sparse
+#
+# leaves bzImage, vmlinux and System.map there, and the objects in obj/. A line
+# says how far it is, the full log is build/logs/kernel-NAME.log.
+
+set -eu
+base=$(cd "$(dirname "$0")" && pwd)
+. "$base/lib.sh"
+
+name=${1:?usage: kernel.sh NAME [COMMIT]}
+commit=${2:-$name}
+
+need git make gcc flex bison bc perl
+[ -d "$linux/.git" ] || die "no build/linux: 'make tree' makes it"
+need_space 1500
+mkdir -p "$logs"
+log=$logs/kernel-$name.log
+out=$build/$name
+source=$out/linux
+case $name in
+ours)
+	out=$build
+	source=$linux ;;
+off|style)
+	source=$linux ;;
+stockoff)
+	commit=stock
+	source=$build/stock/linux ;;
+esac
+mkdir -p "$out"
+exec 8>"$out/.kernel.lock"
+flock 8
+
+# A checkout of the commit. Files that stay the same are not touched.
+checkout() {
+	if ! git -C "$source" rev-parse -q --verify "$commit^0" >/dev/null 2>&1; then
+		rm -rf "$source"
+		git -C "$linux" worktree prune
+		git -C "$linux" worktree add -q --detach --no-checkout "$source" "$commit" ||
+			die "cannot check out $commit"
+	fi
+	rm -f "$(git -C "$source" rev-parse --git-path index.lock)"
+	git -C "$source" checkout -q -f --detach "$commit" &&
+		git -C "$source" reset -q --hard || die "cannot check out $commit"
+}
+
+kmake() {
+	# ccache makes paths relative, so __FILE__ needs a second prefix taken off.
+	# The same source gives the same kernel, whoever builds it, and when
+	make -C "$source" O="$out/obj" "$@" LOCALVERSION= CC="$cc" \
+		KCFLAGS="-fmacro-prefix-map=$prefix/=" \
+		KBUILD_BUILD_TIMESTAMP=2024-01-01 KBUILD_BUILD_USER=pti \
+		KBUILD_BUILD_HOST=pti KBUILD_BUILD_VERSION=1
+}
+
+failed() {
+	grep -E '(error|Error|undefined|No space)' "$log" | head -n 5 >&2 || true
+	tail -n 15 "$log" >&2
+	die "$1; the full log is $log"
+}
+
+cc=gcc
+if command -v ccache >/dev/null; then
+	cc="ccache gcc"
+	CCACHE_DIR=${CCACHE_DIR:-$build/ccache}
+	CCACHE_BASEDIR=${CCACHE_BASEDIR:-$top}
+	CCACHE_NOHASHDIR=1
+	export CCACHE_DIR CCACHE_BASEDIR CCACHE_NOHASHDIR
+fi
+
+[ "$source" = "$linux" ] || checkout
+mkdir -p "$out/obj"
+prefix=$(realpath -m --relative-to="$out/obj" "$source")
+{
+	cat "$base/small.config"
+	case $name in
+	off|stockoff) echo CONFIG_MITIGATION_PAGE_TABLE_ISOLATION=n ;;
+	esac
+} | awk -F = '!/^#/ && NF { if (!($1 in v)) order[++n] = $1; v[$1] = $0 }
+	      END { for (i = 1; i <= n; i++) print v[order[i]] }' >"$out/config.wanted"
+kmake KCONFIG_ALLCONFIG="$out/config.wanted" allnoconfig >"$log" 2>&1 ||
+	failed "the configuration of $name failed"
+
+if [ "$name" = style ]; then
+	shift 2
+	kmake -j"${J:-$(nproc)}" prepare >>"$log" 2>&1 || failed "nothing can be built"
+	for object; do
+		rm -f "$out/obj/$object"
+	done
+	kmake -j"${J:-$(nproc)}" W=1 C=2 "$@" >"$log" 2>&1 || failed "the build failed"
+	if grep -E '(warning|error):' "$log" >&2; then
+		die "W=1 or sparse warn; the full log is $log"
+	fi
+	exit
+fi
+
+total=
+[ -f "$out/obj/vmlinux" ] || total=" of about 1700"
+start=$(date +%s)
+kmake -j"${J:-$(nproc)}" bzImage vmlinux >>"$log" 2>&1 &
+pid=$!
+trap 'kill $pid 2>/dev/null; wait; exit 1' HUP INT TERM
+tick=0
+while kill -0 $pid 2>/dev/null; do
+	sleep 1
+	tick=$((tick + 1))
+	[ $((tick % 10)) != 0 ] || echo "kernel: $name: $(grep -cE \
+		'^  (AR|AS|CC|LD|HOSTCC|OBJCOPY|GEN) ' "$log")$total steps, $(($(date +%s) - start)) s"
+done
+wait $pid || failed "the build of $name failed"
+trap - HUP INT TERM
+
+if grep -E 'warning:' "$log" | grep -v 'override: reassigning' >"$log.warnings"; then
+	echo "kernel: $name: $(wc -l <"$log.warnings") warnings, in $log.warnings"
+else
+	rm -f "$log.warnings"
+fi
+
+for file in arch/x86/boot/bzImage vmlinux System.map; do
+	to=$out/${file##*/}
+	if ! cmp -s "$out/obj/$file" "$to"; then
+		cp "$out/obj/$file" "$to.new"
+		mv "$to.new" "$to"
+	fi
+done
+echo "kernel: $name: $out/bzImage is ready ($(($(date +%s) - start)) s)"

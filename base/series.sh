@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Write the mailable series, build/series: one mail a patch, with the kernel's
+# usual three lines of context, and a cover letter made from
+# patches/cover-letter.txt. Its first line is the subject; a line @NAME@ is
+# replaced by the figures in build/results/NAME.txt.
+
+set -eu
+base=$(cd "$(dirname "$0")" && pwd)
+. "$base/lib.sh"
+
+need git awk
+out=$build/series
+count=$(git -C "$linux" rev-list --count stripped..refs/pti/next)
+[ "$count" != 0 ] || die "the series is empty"
+rm -rf "$out.new"
+mkdir -p "$out.new"
+trap 'rm -rf "$out.new"' EXIT
+trap 'exit 1' HUP INT TERM
+
+GIT_COMMITTER_DATE="1700000000 +0000"
+export GIT_COMMITTER_DATE
+git -C "$linux" format-patch -q --cover-letter --no-signature -N --base=stripped \
+	--subject-prefix="PATCH" -n -o "$out.new" stripped..refs/pti/next
+
+letter=$top/patches/cover-letter.txt
+[ -f "$letter" ] || die "no patches/cover-letter.txt"
+subject=$(head -n 1 "$letter")
+sed 1d "$letter" | sed '/./,$ !d' | while IFS= read -r line; do
+	case $line in
+	@*@)
+		name=${line#@}
+		name=${name%@}
+		if [ -f "$build/results/$name.txt" ]; then
+			cat "$build/results/$name.txt"
+		else
+			echo "($name: not measured)"
+		fi ;;
+	*)
+		printf '%s\n' "$line" ;;
+	esac
+done >"$out.new/text"
+awk -v subject="$subject" -v text="$out.new/text" '
+	/^Subject:/ { sub(/\*\*\* SUBJECT HERE \*\*\*/, subject) }
+	/^\*\*\* BLURB HERE \*\*\*$/ {
+		while ((getline line < text) > 0)
+			print line
+		next
+	}
+	{ print }' "$out.new/0000-cover-letter.patch" >"$out.new/letter"
+mv "$out.new/letter" "$out.new/0000-cover-letter.patch"
+rm "$out.new/text"
+rm -rf "$out"
+mv "$out.new" "$out"
+trap - EXIT
+echo "series: $count patches and a cover letter in build/series"
+grep -o '([a-z-]*: not measured)' "$out/0000-cover-letter.patch" | sed 's/^/series: /' || true
