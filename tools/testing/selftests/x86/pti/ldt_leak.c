@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ldt_leak - memory of LDTs and page tables comes back when a process ends
+ *
+ * Processes make an LDT in each of the ways there are and end in each of the
+ * ways there are, many times; the counters of /proc/meminfo must not grow
+ * with the number.
+ *
+ * What it catches: the page tables of the LDT's alias, or the LDT itself, not
+ * freed on exit, on exec or after fork; a PGD pair freed as one page; page
+ * tables that the counter of the mm forgot (the kernel then warns, too).
+ */
+#include <sys/wait.h>
+#include "ldt.h"
+#include "threads.h"
+
+static const char * const counters[] = {
+	"MemFree:", "PageTables:", "SUnreclaim:", "KernelStack:",
+	"VmallocUsed:",
+};
+
+struct sample {
+	long kb[ARRAY_SIZE(counters)];
+};
+
+static long meminfo(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	return at ? atol(at + strlen(name)) : 0;
+}
+
+/* Let what is freed late be free, then read. */
+static struct sample take(void)
+{
+	static char text[8192];
+	struct sample s;
+	unsigned int i;
+
+	usleep(300000);
+	if (pti_read_file("/proc/meminfo", text, sizeof(text)) < 0)
+		ksft_exit_skip("no /proc/meminfo\n");
+	for (i = 0; i < ARRAY_SIZE(counters); i++)
+		s.kb[i] = meminfo(text, counters[i]);
+	return s;
+}
+
+static unsigned int nothing;
+
+static void small(void)
+{
+	if (ldt_write(ldt_desc(0, &nothing, LDT_DATA)))
+		_exit(1);
+}
+
+static void large(void)
+{
+	if (ldt_write(ldt_desc(LDT_ENTRIES - 1, &nothing, LDT_DATA)))
+		_exit(1);
+}
+
+static void grown(void)
+{
+	small();
+	large();
+	small();
+}
+
+/* The LDT goes with the old image. */
+static void execed(void)
+{
+	large();
+	execl("/proc/self/exe", "ldt_leak", "end", NULL);
+	_exit(1);
+}
+
+/* A child of the child gets a copy, and both end. */
+static void forked(void)
+{
+	pid_t pid;
+	int status;
+
+	large();
+	pid = fork();
+	if (!pid) {
+		grown();
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		_exit(1);
+}
+
+/* Ended from outside, in the middle of it. */
+static void killed(void)
+{
+	large();
+	kill(getpid(), SIGKILL);
+}
+
+static void plain(void)
+{
+}
+
+static void test(const char *name, void (*way)(void), unsigned long n)
+{
+	struct sample before, after;
+	unsigned long i, warm = n / 10 + 20;
+	/* Half a page a round, and what the allocators keep. */
+	long slack = n * 2 > 1024 ? n * 2 : 1024;
+	bool good = true;
+	unsigned int c;
+	int status;
+
+	fflush(stdout);
+	for (i = 0; good && i < warm + n; i++) {
+		pid_t pid;
+
+		if (i == warm)
+			before = take();
+		pid = fork();
+		if (!pid) {
+			way();
+			_exit(0);
+		}
+		good = pid > 0 && waitpid(pid, &status, 0) == pid &&
+		       (!status || WIFSIGNALED(status));
+	}
+	after = take();
+	for (c = 0; good && c < ARRAY_SIZE(counters); c++) {
+		long growth = after.kb[c] - before.kb[c];
+
+		/* The first counts what is left, the others what is used. */
+		if (!c)
+			growth = -growth;
+		if (growth <= slack)
+			continue;
+		ksft_print_msg("%s %s %ld kB in %lu rounds\n", name,
+			       counters[c], growth, n);
+		good = false;
+	}
+	ksft_test_result(good, "%s: %lu processes\n", name, n);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long n;
+
+	if (argc == 2 && !strcmp(argv[1], "end"))
+		return 0;
+	pti_start(argc, argv);
+	ldt_need();
+	ksft_set_plan(7);
+	n = pti_rounds(1000);
+	/* Other CPUs would keep pages of their own: less to see. */
+	pti_pin(0);
+	test("no LDT", plain, n);
+	test("one page", small, n);
+	test("full table", large, n);
+	test("one page, grown and rewritten", grown, n);
+	test("fork", forked, n);
+	test("exec", execed, n);
+	test("killed", killed, n);
+	ksft_finished();
+}
