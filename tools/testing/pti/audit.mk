@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The audit's targets, for testbed.mk. MODEL, CPUS, APPEND and IMAGE are its options.
+
+.PHONY: audit audit-test audit-kernel
+
+# The image that is looked at is made if it is one of ours to make.
+audit-kernel: $(if $(filter build/stock,$(IMAGE:/=)),stock,$(if $(filter \
+	build/stripped,$(IMAGE:/=)),stripped,$(if $(filter build,$(IMAGE:/=)),kernel)))
+
+audit: bed-options audit-kernel initramfs ## walk the user page tables from outside and compare with exposure.expected
+	@$(BED)/audit.sh --image $(IMAGE) --model $(MODEL) --append "$(APPEND)" \
+		--cpus $(if $(filter auto,$(CPUS)),2,$(CPUS))
+
+audit-test: ## test the audit's walker on fabricated page tables
+	@$(BED)/audit.sh --self-test

@@ -1,0 +1,139 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Audit what user mode can reach of a kernel: boot it, take a program through
+# everything that changes page tables (guest/victim.c), stop the machine at some
+# hundred instants, walk the page tables from outside (walk.c), and compare with
+# exposure.expected.
+
+usage()
+{
+	cat <<'END'
+Usage: audit.sh [OPTION...]
+
+  --image DIR      where bzImage and vmlinux are (default: build)
+  --model NAME     the machine, one of QEMU's in models.txt (default: affected)
+  --cpus N         number of CPUs (default: 2)
+  --append ARGS    kernel parameters (default: pti=on)
+  --mem MB         memory of the guest (default: 256, at most 2047)
+  --stops N        stops in user mode a phase (default: 12)
+  --name NAME      name of the log in build/logs
+  --report FILE    where the figures go (default: build/results/exposure.txt,
+                   with another image or machine that is in the name)
+  --total BYTES    do not compare, but demand this many distinct bytes: a check
+                   of the walker on a kernel whose figure is known
+  --dump           also print both page tables of the first stop
+  --self-test      only run the walker's own test, on fabricated page tables
+
+Exit status: 0 clean, 1 differences, 2 could not tell.
+END
+}
+
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+image=$build model=affected cpus=2 append=pti=on mem=256 stops=12
+name= report= total= dump= self_test=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--dump) dump=--dump; shift; continue ;;
+	--self-test) self_test=1; shift; continue ;;
+	--help|-h) usage; exit 0 ;;
+	esac
+	[ $# -ge 2 ] || die "unknown option or no value: $1 (--help lists them)"
+	case $1 in
+	--image) image=$2 ;;
+	--model) model=$2 ;;
+	--cpus) cpus=$2 ;;
+	--append) append=$2 ;;
+	--mem) mem=$2 ;;
+	--stops) stops=$2 ;;
+	--name) name=$2 ;;
+	--report) report=$2 ;;
+	--total) total=$2 ;;
+	*) die "unknown option $1 (--help lists them)" ;;
+	esac
+	shift 2
+done
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/pti-audit.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# build_tool NAME: a host program from NAME.c and the walker's other files, if
+# one of them is newer. Another run may be building it too.
+build_tool()
+{
+	tool=$build/host/$1
+	if [ -x "$tool" ] && [ -z "$(find "$here" \( -name 'walk*.[ch]' -o -name beacon.h \) \
+	    -newer "$tool")" ]; then
+		return
+	fi
+	mkdir -p "$build/host"
+	${HOSTCC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -o "$tmp/$1" "$here/$1.c" \
+		"$here"/walk_[!t]*.c "$here/walk_table.c" || die "cannot build $1.c"
+	mv "$tmp/$1" "$tool"
+}
+
+if [ "$self_test" ]; then
+	build_tool walk_test
+	"$build/host/walk_test" "$here/exposure.expected"
+	exit
+fi
+
+row=$(model_row "$model") || exit 2
+[ "$(column "$row" 2)" = tcg ] ||
+	die "the audit needs QEMU, not a model of $(column "$row" 2) like $model"
+[ "$mem" -le 2047 ] || die "--mem $mem: the walker takes at most 2047 MB"
+for f in bzImage vmlinux; do
+	[ -r "$image/$f" ] || die "no $image/$f: \"make kernel\" or \"make stock\" makes it"
+done
+kind=
+[ "$(cd "$image" && pwd)" = "$build" ] || kind=-$(basename "$image")
+: "${name:=audit$kind-$model-$cpus}"
+[ "$model $cpus $append" = "affected 2 pti=on" ] || kind=$kind-$model-$cpus
+: "${report:=$build/results/exposure$kind.txt}"
+mkdir -p "$(dirname "$report")"
+rm -f "$report"
+build_tool walk
+
+# Rows of exposure.expected with a condition.
+when=
+case $(column "$row" 6) in
+*vendor=GenuineIntel*) when="$when --when intel" ;;
+esac
+case " $append " in
+*" vsyscall=emulate "*) when="$when --when vsyscall=emulate" ;;
+esac
+
+cat >"$tmp/attached" <<END
+rc=0
+"$build/host/walk" --expected "$here/exposure.expected" $when $dump \\
+	--time 290 --out "$tmp/report" --report "$report" || rc=\$?
+echo \$rc >"$tmp/status"
+exit \$rc
+END
+run_rc=0
+"$here/run.sh" --image "$image" --model "$model" --cpus "$cpus" --append "$append" \
+	--mem "$mem" --time 300 --name "$name" --quiet --attach "sh '$tmp/attached'" \
+	/pti/victim_64 "$stops" 20 2>"$tmp/errors" || run_rc=$?
+walk_rc=2
+[ ! -s "$tmp/status" ] || walk_rc=$(cat "$tmp/status")
+
+[ ! -s "$tmp/report" ] || cat "$tmp/report"
+[ -z "$dump" ] || sed -n 's/^# attach  //p' "$logs/$name.log"
+if [ "$total" ] && [ "$walk_rc" != 2 ]; then
+	found=$(sed -n 's/^total_bytes //p' "$report")
+	echo "audit: $found distinct bytes, $total expected"
+	[ "$found" = "$total" ] && exit 0
+	exit 1
+fi
+case $walk_rc$run_rc in
+00) exit 0 ;;
+1*) exit 1 ;;
+esac
+cat "$tmp/errors" >&2
+echo "audit: could not tell, log: $logs/$name.log" >&2
+exit 2

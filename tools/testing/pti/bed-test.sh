@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Does the test bed see what it is there for? Each kind of failure that a
+# guest can have is planted once, and the runner's verdict compared.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+image=${PTI_IMAGE:-$build}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM HUP
+n=0
+bad=0
+
+# verdict STATUS TEXT WHAT ARGUMENT...: run.sh must end with STATUS and say TEXT.
+verdict()
+{
+	want=$1 text=$2 what=$3
+	shift 3
+	n=$((n + 1))
+	rc=0
+	"$here/run.sh" --image "$image" --name "bed/$n" "$@" >"$tmp/out" 2>&1 || rc=$?
+	if [ "$rc" = "$want" ] && grep -q -e "$text" "$tmp/out"; then
+		echo "ok $n - $what"
+	else
+		sed 's/^/# /' "$tmp/out"
+		echo "not ok $n - $what: status $rc instead of $want, or without \"$text\""
+		bad=1
+	fi
+}
+
+kmsg()
+{
+	echo "echo '<4>$1' >/dev/kmsg"
+}
+mkdir -p "$logs/bed"
+cut='------------[ cut here ]------------'
+warn='WARNING: CPU: 0 PID: 7 at planted.c:1 planted+0x1/0x2'
+trace='Call Trace:'
+end='---[ end trace 0000000000000000 ]---'
+
+verdict 0 "^hello" "a program that ends well" 'echo hello'
+verdict 0 "^it's  a \$HOME" "its arguments arrive as they were" echo "it's  a \$HOME"
+verdict 1 "ended with 3" "a program that fails" 'exit 3'
+verdict 1 "kernel complained" "a warning" "$(kmsg "$warn")"
+verdict 1 "kernel complained" "a call trace alone" "$(kmsg "$trace")"
+verdict 1 "kernel complained" "an oops" "$(kmsg 'Oops: general protection fault, probably for non-canonical address')"
+verdict 1 "kernel complained" "a lock report" "$(kmsg 'WARNING: possible circular locking dependency detected')"
+verdict 1 "kernel complained" "an RCU stall" "$(kmsg 'rcu: INFO: rcu_sched self-detected stall on CPU')"
+verdict 1 "kernel complained" "a page that is writable and executable" \
+	"$(kmsg 'x86/mm: Checked W+X mappings: FAILED, 1 W+X pages found.')"
+verdict 1 "Kernel panic" "a panic" 'echo c >/proc/sysrq-trigger; sleep 9'
+verdict 1 "Attempted to kill init" "no init" --append rdinit=/bin/false true
+verdict 2 "limit of 6 s" "a program without end" --time 6 'sleep 1000'
+verdict 2 "no end mark" "a triple fault" --append reboot=triple 'echo b >/proc/sysrq-trigger; sleep 9'
+verdict 2 "no end mark" "a power-off before the end" 'poweroff -f'
+
+echo "$warn" | sed 's/[+]/[+]/' >"$tmp/allow"
+verdict 0 "^after" "a declared warning" --allow "$tmp/allow" \
+	"$(kmsg "$cut"); $(kmsg "$warn"); $(kmsg "$trace"); $(kmsg "$end"); echo after"
+verdict 1 "it did not come" "a declared warning that does not come" --allow "$tmp/allow" true
+verdict 1 "other" "another warning than the declared one" --allow "$tmp/allow" \
+	"$(kmsg "$cut"); $(kmsg "$warn"); $(kmsg "$trace"); $(kmsg "$end"); $(kmsg 'WARNING: other')"
+verdict 1 "Call Trace" "a second call trace behind the declared warning" --allow "$tmp/allow" \
+	"$(kmsg "$warn"); $(kmsg "$trace"); $(kmsg "$end"); $(kmsg "$trace")"
+
+verdict 2 "there are: affected " "an unknown model" --model nonsense true
+verdict 2 "there are: tcg bochs" "an unknown emulator" --emu nonsense true
+verdict 2 "no $tmp/none/bzImage" "no kernel" --image "$tmp/none" true
+verdict 1 "attached command ended with 1" "an attached command that fails" \
+	--attach 'exit 1' 'sleep 2'
+verdict 0 "seen .*qmp" "an attached command, to whose end the guest runs" --until-attach \
+	--attach "sleep 3; test -s \"\$PTI_MEM\" && test -S \"\$PTI_GDB\" && echo seen \$PTI_QMP" 'sleep 1000'
+
+# Interrupting ends the emulator too.
+n=$((n + 1))
+"$here/run.sh" --image "$image" --name bed/interrupted 'sleep 1000' >/dev/null 2>&1 &
+runner=$!
+tries=0
+until grep -q PTI-RUN-BEGIN "$logs/bed/interrupted.log" 2>/dev/null || [ "$tries" -gt 100 ]; do
+	tries=$((tries + 1))
+	sleep 0.2
+done
+emulator=$(ps -o pid= --ppid "$runner" | tr -d ' ')
+kill "$runner"
+wait "$runner" 2>/dev/null
+if [ "$emulator" ] && ! kill -0 "$emulator" 2>/dev/null; then
+	echo "ok $n - an interrupted run leaves no emulator"
+else
+	echo "not ok $n - an interrupted run leaves the emulator ($emulator)"
+	bad=1
+fi
+echo "1..$n"
+exit $bad

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# How the runner starts Bochs. It has PCID and INVPCID and needs a medium to
+# boot from: a CD image made by xorriso, with isolinux as the boot loader.
+# Sourced by run.sh, whose variables it uses.
+
+# first FILE...: the first of the files that exists.
+first()
+{
+	for f in "$@"; do
+		if [ -r "$f" ]; then
+			echo "$f"
+			return
+		fi
+	done
+	die "no $(basename "$1") here: install bochsbios, vgabios and isolinux (\"make deps\" does)"
+}
+
+make_medium()
+{
+	mkdir "$tmp/cd"
+	cp "$(first /usr/lib/ISOLINUX/isolinux.bin)" \
+		"$(first /usr/lib/syslinux/modules/bios/ldlinux.c32)" "$tmp/cd/"
+	cp "$image/bzImage" "$tmp/cd/bzimage"
+	mv "$tmp/initrd" "$tmp/cd/initrd"
+	{
+		echo "default linux"
+		echo "prompt 0"
+		echo "label linux"
+		echo "  kernel bzimage"
+		echo "  initrd initrd"
+		echo "  append $args"
+	} >"$tmp/cd/isolinux.cfg"
+	xorriso -as mkisofs -quiet -o "$tmp/cd.iso" -b isolinux.bin -c boot.cat \
+		-no-emul-boot -boot-load-size 4 -boot-info-table "$tmp/cd" \
+		>"$tmp/xorriso.out" 2>&1 || {
+		cat "$tmp/xorriso.out" >&2
+		die "xorriso could not make the medium"
+	}
+	rm -rf "$tmp/cd"
+}
+
+# The display is a VNC server that waits for nobody; of several Bochs at once
+# each takes the next free port by itself.
+start_bochs()
+{
+	bios=$(first /usr/share/bochs/BIOS-bochs-latest) || exit
+	vgabios=$(first /usr/share/bochs/VGABIOS-lgpl-latest /usr/share/vgabios/vgabios.bin) || exit
+	make_medium
+	cat >"$tmp/bochsrc" <<END
+plugin_ctrl: unmapped=1, biosdev=1, speaker=0, e1000=0, es1370=0, ne2k=0, parallel=0, serial=1, sb16=0, voodoo=0, usb_uhci=0, extfpuirq=0, gameport=0
+display_library: rfb, options="timeout=0"
+sound: driver=default, waveout=dummy, wavein=dummy, midiout=dummy
+cpu: model=$cpu, count=1, ips=50000000, reset_on_triple_fault=0
+megs: $mem
+romimage: file=$bios
+vgaromimage: file=$vgabios
+boot: cdrom
+floppy_bootsig_check: disabled=1
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: type=cdrom, path=$tmp/cd.iso, status=inserted
+com1: enabled=1, mode=file, dev=$tmp/serial
+clock: sync=none
+log: $tmp/bochs.log
+panic: action=fatal
+error: action=report
+info: action=ignore
+debug: action=ignore
+END
+	echo continue >"$tmp/bochs.rc"
+	touch "$tmp/serial"
+	(cd "$tmp" && exec timeout -k 5 "$limit" bochs-bin -q -f "$tmp/bochsrc" -rc "$tmp/bochs.rc") \
+		</dev/null >"$tmp/bochs.out" 2>&1 &
+	guest=$!
+}
+
+finish_bochs()
+{
+	cat "$tmp/serial" >>"$log"
+	tail -n 5 "$tmp/bochs.log" 2>/dev/null | sed 's/^/# bochs   /' >>"$log"
+}

@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Say what the kernel says of its isolation in each of the places where it
+# does, and compare each with what is expected.
+#
+# Usage: status.sh STATE AFFECTED LEVELS CPUS PCID [BOGUS]
+#	STATE		on or off
+#	AFFECTED	yes or no: whether the CPU is one that Meltdown affects
+#	LEVELS		4 or 5 levels of page tables
+#	CPUS		how many are online
+#	PCID		yes or no: whether the kernel may use PCID
+#	BOGUS		a value of pti= that the kernel must have refused by name
+
+state=$1 affected=$2 levels=$3 cpus=$4 pcid=$5 bogus=$6
+n=0
+bad=0
+
+# check WHAT EXPECTED FOUND: one line of the result.
+check()
+{
+	n=$((n + 1))
+	if [ "$2" = "$3" ]; then
+		echo "ok $n - $1: $3"
+	else
+		echo "not ok $n - $1: \"$3\" instead of \"$2\""
+		bad=1
+	fi
+}
+
+has()
+{
+	if grep -q "^flags.* $1\( \|\$\)" /proc/cpuinfo; then echo yes; else echo no; fi
+}
+
+case $state$affected in
+onyes)	sysfs="Mitigation: PTI" ;;
+offyes)	sysfs="Vulnerable" ;;
+*)	sysfs="Not affected" ;;
+esac
+[ "$state" = on ] && pti=yes line=enabled || pti=no line=disabled
+[ "$levels" = 5 ] && la57=yes || la57=no
+
+messages=$(dmesg | sed 's/^<[0-9]*>//; s/^\[[^]]*\] //')
+said=$(echo "$messages" | grep "Kernel/User page tables isolation: \(en\|dis\)abled")
+check "sysfs" "$sysfs" "$(cat /sys/devices/system/cpu/vulnerabilities/meltdown)"
+check "pti in /proc/cpuinfo" "$pti" "$(has pti)"
+check "5 levels" "$la57" "$(has la57)"
+check "CPUs" "$cpus" "$(grep -c '^processor' /proc/cpuinfo)"
+check "PCID" "$pcid" "$(has pcid)"
+check "lines in the kernel's log" 1 "$(echo "$said" | grep -c .)"
+check "the line says" "$line" \
+	"$(echo "$said" | sed 's/.*isolation: \([a-z]*\).*/\1/')"
+if [ "$bogus" ]; then
+	check "it names the unknown value $bogus" yes \
+		"$(echo "$messages" | grep -v -i 'command line:' |
+			grep -q "pti.*$bogus" && echo yes || echo no)"
+fi
+echo "# $said"
+echo "1..$n"
+exit $bad

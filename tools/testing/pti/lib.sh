@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the scripts of the test bed share: where things are, how to complain,
+# and how to read the table of models. Sourced, never run; a script that
+# sources it has set $here to this directory.
+
+: "${here:=tools/testing/pti}"
+top=$(cd "$here/../../.." && pwd)
+build=${BUILD:-$top/build}
+logs=$build/logs
+me=${0##*/}
+
+# die TEXT: one line on stderr, and the exit status that means "could not tell".
+die()
+{
+	echo "$me: $*" >&2
+	exit 2
+}
+
+# need PROGRAM PACKAGE: stop if a host program is missing.
+need()
+{
+	command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] ||
+		die "no $1 here: install the package $2 (\"make deps\" does)"
+}
+
+# rows FILE: the rows of a table, without comments and empty lines.
+rows()
+{
+	sed -e '/^[[:space:]]*#/d' -e '/^[[:space:]]*$/d' "$1"
+}
+
+# model_row NAME: the row of a model with the blanks round the bars removed,
+# or a complaint that lists the names.
+model_row()
+{
+	rows "$here/models.txt" | sed 's/[[:space:]]*|[[:space:]]*/|/g' |
+		awk -F'|' -v n="$1" '$1 == n { print; f = 1 } END { exit !f }' && return
+	echo "$me: no model \"$1\"; there are: $(rows "$here/models.txt" |
+		cut -d'|' -f1 | tr -d ' \t' | tr '\n' ' ')" >&2
+	return 1
+}
+
+# column ROW N: the Nth field of a row of a table with bars.
+column()
+{
+	printf '%s\n' "$1" | cut -d'|' -f"$2"
+}
+
+# guest_text: what the programs of a guest wrote, out of the log on stdin. The
+# kernel's lines go; one that cut another writer's line in two is taken out of it.
+guest_text()
+{
+	tr -d '\r\000' | awk '
+		match($0, /\[ *[0-9]+\.[0-9][0-9][0-9][0-9][0-9][0-9]\] /) {
+			printf "%s", substr($0, 1, RSTART - 1)
+			text = substr($0, RSTART)
+			if (text ~ /PTI-(RUN|CASE)-/) {
+				sub(/^.*PTI-/, "PTI-", text)
+				print text
+			}
+			next
+		}
+		{ print }'
+}

@@ -1,0 +1,200 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Does each test catch what it is there for? mutants/*.patch hold planted
+# breaks; each is applied to a copy, and the test that it names has to fail.
+#
+# Usage: mutants.sh [PATTERN]	only the mutants whose name matches
+#
+# The head of a mutant, before the patch, says what breaks and has the lines
+#
+#	Caught-by: CASE		name of a case of cases.txt, or a pattern for several
+#	Says: REGEXP		what the failing case prints; can be repeated
+#	Where: kernel		the patch is for the kernel tree of the series (default)
+#	Where: repository	the patch is for this repository
+#
+# A mutant of the kernel is built in build/mutant, from objects that the ones
+# before it left there; one of the repository runs in build/mutants/checkout.
+# What was caught is remembered, so that an interrupted run goes on where it
+# was; a change of the mutant, of the kernel or of the tests makes it due again.
+
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+pattern=${1:-*}
+state=$build/mutants
+linux=$build/linux
+mkdir -p "$state/done" "$logs/mutants"
+tmp=$(mktemp -d)
+child=
+cleanup()
+{
+	[ -z "$child" ] || { kill "$child" && wait "$child"; } 2>/dev/null || :
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# field FILE NAME: the values of a line of the head.
+field()
+{
+	sed -e '/^--- /q' "$1" | sed -n "s/^$2: *//p"
+}
+
+# run COMMAND...: as a child that an interrupt ends too.
+run()
+{
+	"$@" &
+	child=$!
+	run_rc=0
+	wait "$child" || run_rc=$?
+	child=
+	return "$run_rc"
+}
+
+# The kernel tree as it stands in build/linux, committed or not.
+base_commit()
+{
+	cp "$(git -C "$linux" rev-parse --path-format=absolute --git-path index)" "$tmp/index"
+	GIT_INDEX_FILE=$tmp/index
+	export GIT_INDEX_FILE
+	git -C "$linux" add -A
+	tree=$(git -C "$linux" write-tree)
+	commit "$tree" "what the mutants start from"
+	unset GIT_INDEX_FILE
+}
+
+# commit TREE TEXT: the same tree is the same commit, whenever it is made.
+commit()
+{
+	GIT_AUTHOR_NAME=pti GIT_AUTHOR_EMAIL=pti@localhost GIT_AUTHOR_DATE='2024-01-01T00:00:00Z' \
+	GIT_COMMITTER_NAME=pti GIT_COMMITTER_EMAIL=pti@localhost GIT_COMMITTER_DATE='2024-01-01T00:00:00Z' \
+		git -C "$linux" commit-tree "$1" -m "$2"
+}
+
+# kernel_mutant PATCH: build it as build/mutant.
+kernel_mutant()
+{
+	GIT_INDEX_FILE=$tmp/index
+	export GIT_INDEX_FILE
+	git -C "$linux" read-tree "$base"
+	git -C "$linux" apply --cached --recount -C1 "$1" 2>"$tmp/apply" || {
+		unset GIT_INDEX_FILE
+		cat "$tmp/apply"
+		echo "the patch does not apply to build/linux"
+		return 1
+	}
+	mutated=$(commit "$(git -C "$linux" write-tree)" "mutant")
+	unset GIT_INDEX_FILE
+	run "$top/base/kernel.sh" mutant "$mutated"
+}
+
+# repository_copy: the checkout as it stands, with the kernels beside it.
+repository_copy()
+{
+	mkdir -p "$state/checkout/build"
+	rsync -a --delete --exclude=/build "$top/" "$state/checkout/"
+	for f in bzImage vmlinux System.map initramfs.cpio.gz; do
+		[ ! -e "$build/$f" ] || ln -sf "$build/$f" "$state/checkout/build/$f"
+	done
+}
+
+# judge NAME PATCH: 0 if the named case fails with what it has to say.
+judge()
+{
+	caught_by=$(field "$2" Caught-by)
+	[ "$caught_by" ] || { echo "no line \"Caught-by:\" in the head"; return 1; }
+	case $(field "$2" Where) in
+	repository)
+		repository_copy
+		suite=$state/checkout/tools/testing/pti/suite.sh
+		image=$state/checkout/build
+		green=$build
+		(cd "$state/checkout" && patch -s -p1 --no-backup-if-mismatch <"$2") || {
+			echo "the patch does not apply to the checkout"
+			return 1
+		}
+		;;
+	kernel|"")
+		kernel_mutant "$2" || { echo "it does not build"; return 1; }
+		suite=$here/suite.sh
+		image=$build/mutant
+		green=$build
+		;;
+	*) echo "Where: kernel or repository"; return 1 ;;
+	esac
+
+	# A case that fails anyway would catch everything.
+	mark=$state/done/green-$(printf %s "$caught_by" | tr -c 'A-Za-z0-9.=-' _)-$tests
+	if [ ! -e "$mark" ]; then
+		run "$here/suite.sh" --image "$green" --only "$caught_by" || {
+			echo "the case fails without the mutant, or there is none: $caught_by"
+			return 1
+		}
+		: >"$mark"
+	fi
+	rc=0
+	run env BUILD="$([ "$image" = "$build/mutant" ] && echo "$build" || echo "$image")" \
+		"$suite" --image "$image" --only "$caught_by" >"$tmp/suite" 2>&1 || rc=$?
+	cat "$tmp/suite"
+	case $rc in
+	1) ;;
+	0) echo "the case passed: $caught_by"; return 1 ;;
+	*) echo "the case could not be run: $caught_by"; return 1 ;;
+	esac
+	field "$2" Says >"$tmp/says"
+	while IFS= read -r says; do
+		grep -q -e "$says" "$tmp/suite" || {
+			echo "the case failed, but without saying \"$says\""
+			return 1
+		}
+	done <"$tmp/says"
+}
+
+set --
+for patch in "$here"/mutants/*.patch; do
+	[ -f "$patch" ] || continue
+	name=$(basename "$patch" .patch)
+	# shellcheck disable=SC2254 # a pattern is what it is meant to be
+	case $name in
+	$pattern) set -- "$@" "$patch" ;;
+	esac
+done
+[ $# -gt 0 ] || die "no mutant matches \"$pattern\""
+[ -d "$linux/.git" ] || die "no build/linux: \"make tree\" makes it"
+
+base=$(base_commit)
+tests=$( (cd "$top" && find base tools/testing -type f ! -path '*/mutants/*' -print0 |
+	LC_ALL=C sort -z | xargs -0 cksum; echo "$base") | cksum | cut -d' ' -f1)
+
+total=$#
+number=0
+passed=0
+failed=
+for patch; do
+	number=$((number + 1))
+	name=$(basename "$patch" .patch)
+	key=$state/done/$name-$(cksum <"$patch" | cut -d' ' -f1)-$tests
+	if [ -e "$key" ]; then
+		passed=$((passed + 1))
+		echo "[$number/$total] caught earlier     $name"
+		continue
+	fi
+	log=$logs/mutants/$name.log
+	begun=$(date +%s)
+	if judge "$name" "$patch" >"$log" 2>&1; then
+		: >"$key"
+		passed=$((passed + 1))
+		echo "[$number/$total] caught     $(($(date +%s) - begun)) s  $name, by $(field "$patch" Caught-by)"
+	else
+		failed="$failed $name"
+		echo "[$number/$total] NOT CAUGHT $(($(date +%s) - begun)) s  $name"
+		tail -n 5 "$log" | sed 's/^/        /'
+		echo "        full log: $log"
+	fi
+done
+[ -z "$failed" ] || echo "Not caught:$failed"
+echo "$passed passed, $(echo $failed | wc -w) failed, 0 skipped"
+[ -z "$failed" ]

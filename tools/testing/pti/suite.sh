@@ -1,0 +1,409 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Run the cases of cases.txt, tell of each how it went, and count.
+
+usage()
+{
+	cat <<'END'
+Usage: suite.sh [OPTION...]
+  --quick          only the cases tagged quick
+  --only PATTERN   only the cases whose name matches the shell pattern
+  --image DIR      the kernel's directory (default: build)
+  --jobs N         guests at a time (default: number of processors, at most 2)
+  --list           print the names and end
+Exit status: 0 if nothing failed, 1 otherwise.
+END
+}
+
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+quick='' only='*' image=$build list=''
+jobs=$(nproc)
+[ "$jobs" -le 2 ] || jobs=2
+while [ $# -gt 0 ]; do
+	case $1 in
+	--quick) quick=1; shift; continue ;;
+	--list) list=1; shift; continue ;;
+	--help|-h) usage; exit ;;
+	--*) [ $# -ge 2 ] || die "$1 needs a value" ;;
+	esac
+	case $1 in
+	--only) only=$2 ;;
+	--image) image=$2 ;;
+	--jobs) jobs=$2 ;;
+	*) die "unknown option $1 (--help lists them)" ;;
+	esac
+	shift 2
+done
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/pti-suite.XXXXXX")
+workers=
+cleanup()
+{
+	for w in $workers; do
+		kill "$w" 2>/dev/null || :
+	done
+	for w in $workers; do
+		wait "$w" 2>/dev/null || :
+	done
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# The combinations, one a line: name, model, cpus, parameters, programs,
+# options, separated by tabs; the slow ones first.
+{
+	rows "$here/models.txt" | sed 's/^/model|/'
+	rows "$here/cases.txt" | sed 's/^/case|/'
+} | awk -F'|' -v quick="$quick" '
+	function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
+	# What the kernel must decide, by the parameters and the CPU.
+	function status(model, cpus, par,	state, levels, pcid, bogus) {
+		state = affected[model] == "yes" ? "on" : "off"
+		if (par ~ /(^| )(nopti|pti=off|mitigations=off)( |$)/)
+			state = "off"
+		else if (par ~ /(^| )pti=on( |$)/)
+			state = "on"
+		bogus = ""
+		if (match(par, /(^| )pti=[^ ]*/)) {
+			bogus = substr(par, RSTART, RLENGTH)
+			sub(/^ ?pti=/, "", bogus)
+			if (bogus ~ /^(on|off|auto)$/)
+				bogus = ""
+		}
+		levels = par ~ /(^| )no5lvl( |$)/ ? 4 : level[model]
+		pcid = par ~ /(^| )nopcid( |$)/ ? "no" : has_pcid[model]
+		return "status.sh " state " " affected[model] " " levels " " \
+			cpus " " pcid (bogus == "" ? "" : " " bogus)
+	}
+	$1 == "model" {
+		affected[trim($2)] = trim($4)
+		level[trim($2)] = trim($5)
+		has_pcid[trim($2)] = trim($6)
+		next
+	}
+	# A list of programs that several rows have.
+	$2 ~ /^[ \t]*@/ {
+		list[trim($2)] = trim($3)
+		next
+	}
+	NF < 7 || NF > 8 { print "cases.txt: not seven columns: " $0 >"/dev/stderr"; exit 1 }
+	{
+		tags = trim($3)
+		if (quick && tags !~ /quick/)
+			next
+		nm = split(trim($4), ms, " ")
+		nc = split(trim($5), cs, " ")
+		np = split($6, ps, ";")
+		if (np == 0)
+			ps[np = 1] = ""
+		for (m = 1; m <= nm; m++) for (c = 1; c <= nc; c++) for (p = 1; p <= np; p++) {
+			par = trim(ps[p])
+			prog = trim($7)
+			while (match(prog, /@[a-z0-9-]+/)) {
+				word = substr(prog, RSTART, RLENGTH)
+				if (!(word in list)) {
+					print "cases.txt: no list " word >"/dev/stderr"
+					exit 1
+				}
+				prog = substr(prog, 1, RSTART - 1) list[word] \
+					substr(prog, RSTART + RLENGTH)
+			}
+			name = trim($2)
+			if (prog !~ /^host:/) {
+				if (!(ms[m] in level)) {
+					print "cases.txt: no model " ms[m] >"/dev/stderr"
+					exit 1
+				}
+				name = name "-" ms[m] "-" cs[c]
+				if (par != "")
+					name = name "-" par
+				gsub(/[ \t]+/, "+", name)
+			}
+			expected = status(ms[m], cs[c], par)
+			if (match(prog, /(^|[; ])status($|[; ])/))
+				prog = substr(prog, 1, RSTART - 1) "; " expected "; " \
+					substr(prog, RSTART + RLENGTH)
+			# The same combination may stand in two rows.
+			if (name in done)
+				continue
+			done[name] = 1
+			print (tags ~ /slow/ ? 0 : 1) "\t" name "\t" ms[m] "\t" cs[c] \
+				"\t" par "\t" prog "\t" trim($8)
+		}
+	}' >"$work/all" || exit 2
+sort -s -n -k1,1 "$work/all" | cut -f2- | while IFS= read -r line; do
+	# shellcheck disable=SC2254 # a pattern is what it is meant to be
+	case ${line%%	*} in
+	$only) printf '%s\n' "$line" ;;
+	esac
+done >"$work/cases"
+total=$(wc -l <"$work/cases")
+[ "$total" -gt 0 ] || die "no case matches \"$only\""
+if [ "$list" ]; then
+	cut -f1 "$work/cases"
+	exit
+fi
+mkdir -p "$logs/suite"
+
+now()
+{
+	date +%s%N | cut -c1-13
+}
+
+# option NAME DEFAULT: the value in $options.
+option()
+{
+	for o in $options; do
+		case $o in
+		"$1="*) printf '%s\n' "${o#*=}"; return ;;
+		esac
+	done
+	printf '%s\n' "$2"
+}
+
+# result STATUS MILLISECONDS NAME [TEXT-FILE]: one line of the count, and of the screen.
+result()
+{
+	printf '%s\t%s\n' "$1" "$3" >>"$work/results"
+	# One write a result, so that two workers do not mix.
+	{
+		printf '[%3d/%d] %-4s %5d.%d s  %s\n' "$number" "$total" "$1" \
+			"$(($2 / 1000))" "$(($2 % 1000 / 100))" "$3"
+		if [ "$1" = FAIL ] && [ -s "${4:-}" ]; then
+			tail -n 25 "$4" | sed 's/^/        /'
+		fi
+	} >"$work/say.$worker"
+	cat "$work/say.$worker"
+}
+
+# skips PROGRAM MODEL FILE: the skips in the TAP output that nothing allows;
+# all of them are kept for the check that each ran somewhere.
+skips()
+{
+	rows "$here/skips.txt" >"$work/skips.$worker"
+	awk -F'|' -v prog="$1" -v model="$2" -v tap="$work/tap.$worker" '
+		function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
+		FILENAME != ARGV[2] {
+			p[++n] = trim($1); m[n] = " " trim($2) " "; t[n] = trim($3)
+			next
+		}
+		# The name of a sub-test ends at its first colon or count.
+		!/^(not )?ok / { next }
+		{
+			line = $0
+			name = line
+			sub(/^(not )?ok [0-9]+ *(- )?/, "", name)
+			skipped = sub(/^# SKIP[ :]*|[ \t]*# SKIP.*/, "", name)
+			sub(/:.*/, "", name)
+			print (skipped ? "skip" : "ran") "\t" prog "\t" name >>tap
+			if (!skipped)
+				next
+			for (i = 1; i <= n; i++)
+				if ((p[i] == "*" || p[i] == prog) &&
+				    (m[i] == " * " || index(m[i], " " model " ")) &&
+				    line ~ t[i])
+					next
+			print "skipped, and skips.txt does not allow it: " line
+		}' "$work/skips.$worker" "$3"
+}
+
+# one_guest: run the case in $name $model $cpus $append $programs $options.
+one_guest()
+{
+	out=$work/out.$worker
+	err=$work/err.$worker
+	log=$logs/suite/$name.log
+	oldifs=$IFS
+	IFS=';'
+	set --
+	for p in $programs; do
+		p=${p#"${p%%[! ]*}"}
+		p=${p%"${p##*[! ]}"}
+		case $p in
+		"") ;;
+		/*) set -- "$@" "$p" ;;
+		*) set -- "$@" "/pti/$p" ;;
+		esac
+	done
+	IFS=$oldifs
+	bochs=
+	[ "$(column "$(model_row "$model")" 2)" != bochs ] || bochs=1
+	each=$(option each "${bochs:+6}60")
+	limit=$(option time $((${bochs:+2}60 + each * $#)))
+	allow=$(option allow "")
+	efi=$(option efi "")
+	begun=$(now)
+	"$here/run.sh" --image "$image" --model "$model" --cpus "$cpus" \
+		--append "$append" --mem "$(option mem 256)" --time "$limit" \
+		${allow:+--allow "$here/$allow"} ${efi:+--efi} --name "suite/$name" --quiet \
+		-- /pti/several.sh "$each" "$@" >"$out" 2>"$err" &
+	child=$!
+	rc=0
+	wait "$child" || rc=$?
+	child=
+	took=$(($(now) - begun))
+	guest_text <"$log" >"$work/all.$worker"
+	for p in "$@"; do
+		short=$name
+		[ $# -eq 1 ] || short="$name: ${p#/pti/}"
+		base=${p%% *}
+		base=${base##*/}
+		awk -v p="$p" '
+			$0 == "PTI-CASE-BEGIN " p { on = 1; next }
+			/^PTI-(CASE|RUN)-/ { on = 0 }
+			on' "$work/all.$worker" >"$work/text.$worker"
+		: >"$work/tap.$worker"
+		skips "$base" "$model" "$work/text.$worker" >"$work/bad.$worker"
+		end=$(awk -v p="$p" '
+			$1 == "PTI-CASE-END" {
+				command = $0
+				sub(/^[^ ]* [^ ]* [^ ]* [^ ]* /, "", command)
+				if (command != p)
+					next
+				split($2, rc, "="); split($3, from, "="); split($4, to, "=")
+				print rc[2], int((to[2] - from[2]) * 1000)
+				exit
+			}' "$work/all.$worker")
+		ms=$took
+		[ $# -eq 1 ] || [ -z "$end" ] || ms=${end#* }
+		case "$rc:${end%% *}" in
+		*:)
+			cat "$err" >>"$work/text.$worker"
+			[ -z "$p" ] || echo "not reached, or no end: $p" >>"$work/text.$worker"
+			result FAIL "$ms" "$short" "$work/text.$worker"
+			;;
+		0:0)
+			if [ -s "$work/bad.$worker" ]; then
+				result FAIL "$ms" "$short" "$work/bad.$worker"
+			else
+				cat "$work/tap.$worker" >>"$work/tap"
+				echo "$base" >>"$work/ran"
+				result ok "$ms" "$short"
+			fi
+			;;
+		0:4)
+			sed -n 's/^\(1\.\.0 # SKIP\)/ok 0 \1/p' "$work/text.$worker" >"$work/whole.$worker"
+			[ -s "$work/whole.$worker" ] || echo "ok 0 # SKIP all" >"$work/whole.$worker"
+			if [ -n "$(skips "$base" "$model" "$work/whole.$worker")" ]; then
+				echo "skipped, and skips.txt does not allow it" >>"$work/text.$worker"
+				result FAIL "$ms" "$short" "$work/text.$worker"
+			else
+				result skip "$ms" "$short"
+			fi
+			;;
+		0:*)
+			echo "ended with ${end%% *}; full log: $log" >>"$work/text.$worker"
+			result FAIL "$ms" "$short" "$work/text.$worker"
+			;;
+		*)
+			# The program may have gone well; the kernel did not.
+			cat "$err" >>"$work/text.$worker"
+			result FAIL "$ms" "$short" "$work/text.$worker"
+			;;
+		esac
+	done
+}
+
+# one_host: the same for a command on the host.
+one_host()
+{
+	log=$logs/suite/$name.log
+	begun=$(now)
+	(cd "$top" && PTI_IMAGE=$image BUILD=$build exec timeout -k 5 "$(option time 600)" \
+		sh -c "${programs#host:}") >"$log" 2>&1 </dev/null &
+	child=$!
+	rc=0
+	wait "$child" || rc=$?
+	child=
+	took=$(($(now) - begun))
+	if [ "$rc" = 0 ]; then
+		result ok "$took" "$name"
+	else
+		{
+			cat "$log"
+			echo "ended with $rc; full log: $log"
+		} >"$work/text.$worker"
+		result FAIL "$took" "$name" "$work/text.$worker"
+	fi
+}
+
+worker()
+{
+	worker=$1
+	child=
+	trap '[ -z "$child" ] || { kill "$child"; wait "$child"; } 2>/dev/null; exit 143' TERM
+	trap - EXIT
+	number=0
+	while IFS='	' read -r name model cpus append programs options; do
+		number=$((number + 1))
+		mkdir "$work/claim.$number" 2>/dev/null || continue
+		case $programs in
+		host:*) one_host ;;
+		*) one_guest ;;
+		esac
+	done
+}
+
+: >"$work/results"
+: >"$work/tap"
+: >"$work/ran"
+# A tab is a blank to read, which would join empty fields: a dash holds the place.
+sed -e ':a' -e 's/\t\t/\t-\t/;ta' -e 's/\t$/\t-/' "$work/cases" >"$work/todo"
+begun=$(now)
+w=0
+while [ "$w" -lt "$jobs" ]; do
+	w=$((w + 1))
+	worker "$w" <"$work/todo" &
+	workers="$workers $!"
+done
+for w in $workers; do
+	wait "$w" || :
+done
+workers=
+
+# A worker that stumbled must not pass for one that had nothing to do.
+number=0 worker=0
+while IFS='	' read -r name _; do
+	number=$((number + 1))
+	grep -q -F "	$name" "$work/results" || result FAIL 0 "$name" /dev/null
+done <"$work/todo"
+
+# A program, or a part of one, that only ever skipped has shown nothing.
+number=$total worker=0
+if [ "$only$quick" = '*' ]; then
+	missing=$(gzip -dc "$build/initramfs.cpio.gz" | (cd "$work" && cpio --quiet -i --to-stdout ./pti/list pti/list) |
+		grep . | sort -u | while read -r p; do
+			grep -q -x "$p" "$work/ran" || echo "$p"
+		done)
+	for p in $missing; do
+		echo "no case ran it with success" >"$work/text.0"
+		result FAIL 0 "$p ran nowhere" "$work/text.0"
+	done
+	sort -u "$work/tap" | awk -F'\t' '
+		$1 == "ran" { ran[$2 "\t" $3] = 1 }
+		$1 == "skip" { skip[$2 "\t" $3] = 1 }
+		END { for (s in skip) if (!(s in ran)) print s }' | sort >"$work/never"
+	while IFS='	' read -r p what; do
+		result FAIL 0 "$p: $what: skipped on every model"
+	done <"$work/never"
+fi
+
+count()
+{
+	grep -c "^$1	" "$work/results" || :
+}
+failed=$(count FAIL)
+took=$((($(now) - begun) / 1000))
+if [ "$failed" -gt 0 ]; then
+	echo "Failed:"
+	sed -n 's/^FAIL\t/  /p' "$work/results"
+fi
+echo "$((took / 60)) min $((took % 60)) s; logs in $logs/suite"
+echo "$(count ok) passed, $failed failed, $(count skip) skipped"
+[ "$failed" = 0 ]

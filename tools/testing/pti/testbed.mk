@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The test bed's targets. Included by the Makefile at the top, which makes the
+# kernels; "make help" lists the lines with two number signs of both.
+
+BED := tools/testing/pti
+
+# Which machine a guest is: a name of models.txt. The rest is for it, too.
+MODEL ?= $(if $(filter bochs,$(EMU)),haswell-pcid,affected)
+CPUS ?= auto
+APPEND ?= pti=on
+EMU ?=
+ACCEL ?= tcg
+IMAGE ?= build
+CASE ?=
+MUTANT ?=
+export ACCEL
+
+BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
+	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
+
+.PHONY: deps initramfs boot shell test test-quick mutants cost checker \
+	selftests-x86 bed-options help-options
+
+deps: ## install the packages that are missing (packages.txt of the test bed lists them)
+	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
+
+initramfs: deps tree ## make the guests' initramfs: busybox and the test programs
+	@$(BED)/mkinitramfs.sh
+
+# The options are looked at before anything is built.
+bed-options:
+	@$(BED)/run.sh --check-options --model $(MODEL) --cpus $(CPUS) \
+		$(if $(EMU),--emu $(EMU)) $(if $(filter shell,$(MAKECMDGOALS)),--interactive)
+
+boot: bed-options audit-kernel initramfs ## boot isolated; show the status and what user mode can see of the kernel
+	@echo "Booting $(IMAGE)/bzImage: $(MODEL), $(APPEND)"
+	@$(BED_RUN) --name boot /pti/show.sh
+
+shell: bed-options audit-kernel initramfs ## the same, with a shell in the guest (needs a terminal)
+	@$(BED_RUN) --name shell --time 86400 --interactive
+
+test: kernel stock stripped initramfs ## run all tests
+	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)')
+
+test-quick: kernel initramfs ## run the tests that are over in two minutes
+	@$(BED)/suite.sh --quick
+
+selftests-x86: kernel stock initramfs ## run the kernel's own x86 selftests on stock and on ours, and compare
+	@$(BED)/selftests.sh
+
+checker: kernel initramfs ## ask spectre-meltdown-checker, in the guest, with and without isolation
+	@$(BED)/checker.sh
+
+cost: kernel stock stripped initramfs ## count the instructions that isolation costs, beside stock's
+	@$(BED)/cost.sh
+
+mutants: kernel initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
+	@$(BED)/mutants.sh $(MUTANT)
+
+include $(BED)/audit.mk
+
+# The second half of "make help".
+help-options:
+	@echo
+	@echo "Options of the test bed:"
+	@echo "  MODEL=NAME           the machine (default: affected), one of those below"
+	@echo "  EMU=tcg|bochs        the emulator; each model belongs to one of them"
+	@echo "  CPUS=N               how many CPUs (default: 2, on Bochs 1)"
+	@echo "  APPEND=\"...\"         kernel parameters (default: pti=on)"
+	@echo "  IMAGE=DIR            the kernel (default: build; build/stock, build/stripped)"
+	@echo "  ACCEL=kvm            KVM instead of emulation, for those who have it"
+	@echo "  CASE=PATTERN         for test: only the cases with such a name"
+	@echo "  MUTANT=PATTERN       for mutants: only those"
+	@echo "  DEPS=no              do not look for packages"
+	@echo
+	@echo "Models:"
+	@. $(BED)/lib.sh && rows $(BED)/models.txt | awk -F'|' ' \
+		{ gsub(/[ \t]/, "", $$1); gsub(/[ \t]/, "", $$2); sub(/^[ \t]+/, "", $$7) } \
+		{ printf "  %-20s %-6s %s\n", $$1, $$2, $$7 }'

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * walk: what user mode can reach of a running guest's kernel, seen from outside.
+ *
+ * Runs beside QEMU, which shares the guest's memory through a file and offers its
+ * gdbstub on a socket.  Stops the guest again and again while guest/victim.c goes
+ * through its phases, makes the checks of walk_check.c at each stop, and says in
+ * the end what the user page table shows, and what it should not.
+ *
+ * Exit status: 0 nothing to object to, 1 differences, 2 could not tell.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "guest/beacon.h"
+#include "walk.h"
+
+#define MAX_PHASES	64
+#define BOOT_USEC	50000	/* between stops until the program runs */
+#define MIN_USEC	500
+#define MAX_USEC	12000
+
+struct phase {
+	char name[BEACON_NAME + 1];
+	unsigned int wanted, seen;
+};
+
+struct session {
+	struct audit audit;
+	struct gdb gdb;
+	struct phase phase[MAX_PHASES];
+	unsigned int last_phase;	/* 0 until the program has said it */
+	bool dump, dumped;
+	int probes, overlooked;
+	const char *out, *figures;
+};
+
+/* The program's page, if the CPU is in user mode in one of its processes */
+static struct beacon *find_beacon(struct audit *a, const struct cpu_state *c)
+{
+	struct leaf leaf;
+	struct beacon *b;
+
+	if (c->cpl != 3 || (c->cr3 & PTE_ADDR) > a->guest.size - PAGE_SIZE ||
+	    !table_lookup(&a->guest, paging_levels(c), c->cr3 & PTE_ADDR, BEACON_VA, &leaf) ||
+	    leaf.size != PAGE_SIZE || leaf.pa > a->guest.size - PAGE_SIZE)
+		return NULL;
+	b = (struct beacon *)(a->guest.base + leaf.pa);
+	return memcmp(b->magic, BEACON_MAGIC, sizeof(b->magic)) ? NULL : b;
+}
+
+static void count_phase(struct session *s, struct beacon *b)
+{
+	struct phase *p;
+
+	if (b->phase < 1 || b->phase >= MAX_PHASES)
+		return;
+	p = &s->phase[b->phase];
+	memcpy(p->name, b->name, sizeof(b->name));
+	p->wanted = b->wanted;
+	p->seen++;
+	b->seen++;
+	if (b->last)
+		s->last_phase = b->phase;
+}
+
+static enum gdb_result read_cpus(struct session *s, struct cpu_state *cpus, int *n)
+{
+	static char text[MAX_CPUS * 8192];
+	enum gdb_result r;
+	int i;
+
+	r = gdb_monitor(&s->gdb, "info registers -a", text, sizeof(text));
+	if (r)
+		return r;
+	*n = cpu_parse(text, cpus, MAX_CPUS);
+	if (*n < 0) {
+		fprintf(stderr, "walk: cannot read the monitor's registers\n");
+		return GDB_ERROR;
+	}
+	for (i = 0; !r && !s->audit.facts.known && i < *n; i++)
+		r = gdb_kernel_gs(&s->gdb, i, &cpus[i].kernel_gs_base);
+	return r;
+}
+
+static void dump(struct session *s, const struct cpu_state *c)
+{
+	const struct guest *g = &s->audit.guest;
+	bool nxe = c->efer & EFER_NXE;
+
+	printf("user page table %llx\n", c->cr3 & PTE_ADDR);
+	dump_root(stdout, g, paging_levels(c), c->cr3 & PTE_ADDR, nxe);
+	printf("kernel page table %llx\n", c->cr3 & PTE_ADDR & ~CR3_USER);
+	dump_root(stdout, g, paging_levels(c), c->cr3 & PTE_ADDR & ~CR3_USER, nxe);
+	s->dumped = true;
+}
+
+/* One stop; the machine is stopped when this is called, and when it returns */
+static enum gdb_result one_stop(struct session *s, bool *started)
+{
+	static struct cpu_state cpus[MAX_CPUS];
+	struct audit *a = &s->audit;
+	struct beacon *beacon[MAX_CPUS];
+	enum gdb_result r;
+	int n, i;
+
+	r = read_cpus(s, cpus, &n);
+	if (r)
+		return r;
+	for (i = 0; i < n; i++) {
+		beacon[i] = find_beacon(a, &cpus[i]);
+		if (beacon[i])
+			*started = true;
+		if (beacon[i] && s->dump && !s->dumped)
+			dump(s, &cpus[i]);
+	}
+	if (!*started)
+		return GDB_OK;
+	if (!a->facts.known)
+		facts_learn(a, cpus, n);
+	if (!a->facts.known || n != a->facts.ncpus)
+		return GDB_OK;
+	check_stop(a, cpus, n);
+	for (i = 0; i < n; i++) {
+		if (!beacon[i])
+			continue;
+		count_phase(s, beacon[i]);
+		if (!s->probes && is_pair(a, &cpus[i]))
+			s->probes = probe_all(a, cpus, n, i, &s->overlooked);
+	}
+	return GDB_OK;
+}
+
+static enum gdb_result watch(struct session *s, unsigned int seconds)
+{
+	time_t end = time(NULL) + seconds;
+	enum gdb_result r = GDB_OK;
+	bool started = false;
+
+	while (!r && time(NULL) < end) {
+		r = one_stop(s, &started);
+		if (!r)
+			r = gdb_run(&s->gdb, started ? MIN_USEC + rand() % (MAX_USEC - MIN_USEC) :
+						       BOOT_USEC);
+		if (!r)
+			r = gdb_stop(&s->gdb);
+	}
+	if (r != GDB_GONE)
+		gdb_close(&s->gdb);
+	return r;
+}
+
+/* Whether every phase was looked at often enough, on every CPU; says what was not */
+static bool complete(const struct session *s, FILE *f)
+{
+	const struct stats *st = &s->audit.stats;
+	bool ok = true;
+	unsigned int i;
+	int cpu;
+
+	fprintf(f, "%u stops; CPUs in user mode %u times, in kernel mode %u times\n",
+		st->stops, st->user, st->kernel);
+	for (i = 1; i < MAX_PHASES; i++) {
+		const struct phase *p = &s->phase[i];
+
+		if (i > s->last_phase && !p->seen)
+			break;
+		fprintf(f, "    phase %2u %-20s %4u of %u\n", i, p->name, p->seen, p->wanted);
+		if (!p->seen || p->seen < p->wanted)
+			ok = false;
+	}
+	for (cpu = 0; cpu < s->audit.facts.ncpus; cpu++) {
+		if (!st->user_on[cpu]) {
+			fprintf(f, "CPU %d was never met in user mode\n", cpu);
+			ok = false;
+		}
+	}
+	fprintf(f, "probes: %d made, %d overlooked\n", s->probes, s->overlooked);
+	if (!s->probes || s->overlooked)
+		ok = false;
+	if (!s->last_phase) {
+		fprintf(f, "the guest did not come to its last phase\n");
+		ok = false;
+	}
+	return ok;
+}
+
+static void write_figures(const struct session *s, FILE *f)
+{
+	const struct audit *a = &s->audit;
+	int i;
+
+	fprintf(f, "cpus %d\nlevels %d\nstops %u\n", a->facts.ncpus, a->facts.levels,
+		a->stats.stops);
+	for (i = 0; i < a->rows.n; i++)
+		if (a->stats.row[i].leaves)
+			fprintf(f, "row %s pages %u leaves %u perms %s\n", a->rows.v[i].name,
+				a->stats.row[i].pages, a->stats.row[i].leaves,
+				perms_text(a->stats.row[i].perms));
+	fprintf(f, "unlisted_pages %u\n", a->stats.row[MAX_ROWS].pages);
+	fprintf(f, "executable_bytes %llu\n", a->stats.max_exec);
+	fprintf(f, "total_bytes %llu\n", a->stats.max_bytes);
+	fprintf(f, "process_bytes %llu\n", a->stats.max_process);
+	fprintf(f, "differences %d\n", a->n_found);
+}
+
+static int verdict(struct session *s, FILE *f)
+{
+	const struct audit *a = &s->audit;
+	bool ok;
+
+	if (a->facts.known)
+		report_table(a, f);
+	report_findings(a, f);
+	ok = complete(s, f);
+	if (a->n_found) {
+		fprintf(f, "audit: DIFFERENT: %d differences\n", a->n_found);
+		return 1;
+	}
+	if (!ok) {
+		fprintf(f, "audit: COULD NOT TELL\n");
+		return 2;
+	}
+	fprintf(f, "audit: CLEAN\n");
+	return 0;
+}
+
+static int finish(struct session *s)
+{
+	FILE *f = s->out ? fopen(s->out, "w") : stdout;
+	int status;
+
+	if (!f) {
+		perror(s->out);
+		return 2;
+	}
+	status = verdict(s, f);
+	if (f != stdout && fclose(f)) {
+		perror(s->out);
+		return 2;
+	}
+	if (s->figures && s->audit.facts.known) {
+		f = fopen(s->figures, "w");
+		if (f)
+			write_figures(s, f);
+		if (!f || fclose(f)) {
+			perror(s->figures);
+			return 2;
+		}
+	}
+	return status;
+}
+
+static void complain(void)
+{
+	fputs("Usage: walk --expected FILE [option...]\n"
+	      "  --expected FILE   what may be mapped (exposure.expected)\n"
+	      "  --when CONDITION  rows with this condition apply; may be repeated\n"
+	      "  --gdb WHERE       socket or HOST:PORT of the gdbstub ($PTI_GDB)\n"
+	      "  --mem FILE        the guest's memory ($PTI_MEM)\n"
+	      "  --mem-mb N        its size ($PTI_MEM_MB)\n"
+	      "  --vmlinux FILE    the kernel with its symbols ($PTI_VMLINUX)\n"
+	      "  --time SECONDS    give up after this time (300)\n"
+	      "  --seed N          for the times between the stops\n"
+	      "  --out FILE        write the report there, not to standard output\n"
+	      "  --report FILE     write the figures there\n"
+	      "  --dump            print both page tables at the first stop in user mode\n",
+	      stderr);
+	exit(2);
+}
+
+static const char *env(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? value : "";
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "expected", required_argument, NULL, 'e' },
+		{ "when", required_argument, NULL, 'w' },
+		{ "gdb", required_argument, NULL, 'g' },
+		{ "mem", required_argument, NULL, 'm' },
+		{ "mem-mb", required_argument, NULL, 'M' },
+		{ "vmlinux", required_argument, NULL, 'v' },
+		{ "time", required_argument, NULL, 't' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "out", required_argument, NULL, 'o' },
+		{ "report", required_argument, NULL, 'r' },
+		{ "dump", no_argument, NULL, 'd' },
+		{ }
+	};
+	const char *gdb = env("PTI_GDB"), *mem = env("PTI_MEM"), *mb = env("PTI_MEM_MB");
+	const char *vmlinux = env("PTI_VMLINUX"), *expected = NULL, *when[8];
+	static struct session s;
+	unsigned int seconds = 300;
+	int opt, n_when = 0;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 'e':
+			expected = optarg;
+			break;
+		case 'w':
+			if (n_when == ARRAY_SIZE(when))
+				complain();
+			when[n_when++] = optarg;
+			break;
+		case 'g':
+			gdb = optarg;
+			break;
+		case 'm':
+			mem = optarg;
+			break;
+		case 'M':
+			mb = optarg;
+			break;
+		case 'v':
+			vmlinux = optarg;
+			break;
+		case 't':
+			seconds = strtoul(optarg, NULL, 0);
+			break;
+		case 's':
+			srand(strtoul(optarg, NULL, 0));
+			break;
+		case 'o':
+			s.out = optarg;
+			break;
+		case 'r':
+			s.figures = optarg;
+			break;
+		case 'd':
+			s.dump = true;
+			break;
+		default:
+			complain();
+		}
+	}
+	if (!expected || optind != argc || !*gdb || !*mem || !*mb || !*vmlinux)
+		complain();
+
+	signal(SIGPIPE, SIG_IGN);
+	if (expect_read(&s.audit.rows, expected))
+		return 2;
+	while (n_when--) {
+		if (expect_when(&s.audit.rows, when[n_when])) {
+			fprintf(stderr, "walk: no row has the condition %s\n", when[n_when]);
+			return 2;
+		}
+	}
+	if (symbols_read(&s.audit.syms, vmlinux) || expect_symbols(&s.audit) ||
+	    guest_map(&s.audit.guest, mem, strtoull(mb, NULL, 0)))
+		return 2;
+	check_symbols(&s.audit);
+	if (gdb_open(&s.gdb, gdb)) {
+		fprintf(stderr, "walk: no answer from the gdbstub at %s\n", gdb);
+		return 2;
+	}
+	if (watch(&s, seconds) == GDB_ERROR)
+		fprintf(stderr, "walk: lost the gdbstub\n");
+	return finish(&s);
+}

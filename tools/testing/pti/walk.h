@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The outside walker: what its parts share.
+ *
+ * The walker stops a running guest at many instants, reads the page tables of
+ * each CPU from guest memory as the hardware would, and compares what user mode
+ * could reach of the kernel with exposure.expected.  Nothing that the guest says
+ * about itself is used, except where it paces the run (guest/beacon.h).
+ *
+ *	walk.c		options, the stops, the verdict
+ *	walk_gdb.c	client of QEMU's gdbstub
+ *	walk_cpu.c	registers of all CPUs at a stop
+ *	walk_table.c	guest memory and page tables
+ *	walk_syms.c	symbols of the kernel image
+ *	walk_facts.c	where the kernel put its per-CPU areas and itself
+ *	walk_expect.c	exposure.expected and the pages that it stands for
+ *	walk_check.c	the checks of one stop
+ *	walk_probe.c	whether these checks see what they should, in this guest
+ *	walk_report.c	findings, figures, the table of rows
+ *	walk_test.c	fabricated page tables that each check must object to
+ */
+#ifndef PTI_WALK_H
+#define PTI_WALK_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define BIT_ULL(n)	(1ULL << (n))
+#define __printf(a, b)	__attribute((format(printf, a, b)))
+
+#define MAX_CPUS	64
+#define MAX_ROWS	48
+
+#define PAGE_SHIFT	12
+#define PAGE_SIZE	BIT_ULL(PAGE_SHIFT)
+#define PAGE_MASK	(~(PAGE_SIZE - 1))
+
+/* Page-table entries (SDM 3A, "Paging") */
+#define PTE_PRESENT	BIT_ULL(0)
+#define PTE_WRITE	BIT_ULL(1)
+#define PTE_USER	BIT_ULL(2)
+#define PTE_PWT		BIT_ULL(3)
+#define PTE_PCD		BIT_ULL(4)
+#define PTE_ACCESSED	BIT_ULL(5)
+#define PTE_DIRTY	BIT_ULL(6)
+#define PTE_PSE		BIT_ULL(7)
+#define PTE_GLOBAL	BIT_ULL(8)
+#define PTE_NX		BIT_ULL(63)
+#define PTE_ADDR	0x000ffffffffff000ULL
+
+#define CR3_USER	BIT_ULL(12)	/* selects the user page table */
+#define CR3_USER_PCID	0x800ULL
+#define CR3_PCID	0xfffULL
+#define MAX_PCID	6		/* ASID + 1 */
+#define CR4_LA57	BIT_ULL(12)
+#define CR4_PCIDE	BIT_ULL(17)
+#define EFER_NXE	BIT_ULL(11)
+
+/* The kernel's address map (Documentation/arch/x86/x86_64/mm.rst) */
+#define LDT_BASE_L4	0xffff880000000000ULL
+#define LDT_BASE_L5	0xff10000000000000ULL
+#define LDT_SLOT_BYTES	0x10000ULL	/* 8192 descriptors */
+#define LDT_SLOTS	2
+#define CEA_BASE	0xfffffe0000000000ULL
+#define CEA_PER_CPU	(CEA_BASE + PAGE_SIZE)
+#define CEA_PAGES	59		/* of one CPU, see exposure.expected */
+#define ESPFIX_BASE	0xffffff0000000000ULL
+#define ESPFIX_END	0xffffff8000000000ULL
+#define ESPFIX_ALIASES	65536
+#define ESPFIX_ALIAS_BITS	0xffff0000ULL	/* of the address, user mode's own */
+
+/* Permissions of a mapping, over all levels */
+#define PERM_R		1
+#define PERM_W		2
+#define PERM_X		4
+#define PERM_G		8
+#define PERM_U		16
+
+/* Guest memory, mapped; physical address 0 is at base */
+struct guest {
+	__u8 *base;
+	__u64 size;
+};
+
+struct cpu_state {
+	__u64 rip, cr3, cr4, efer;
+	__u64 gs_base, kernel_gs_base;
+	__u64 gdt_base, idt_base, tr_base, ldt_base;
+	__u32 ldt_sel, ldt_limit;
+	int cpl;
+};
+
+struct leaf {
+	__u64 va, pa, size;
+	__u64 entry;		/* as it stands in the table */
+	unsigned int perms;
+};
+
+struct leaves {
+	struct leaf *v;
+	size_t n, max;
+	size_t bad;		/* tables outside guest memory, reserved bits */
+};
+
+struct symbol {
+	const char *name;
+	__u64 addr, size;
+	unsigned int section;
+};
+
+struct symbols {
+	struct symbol *v;
+	size_t n;
+	void *file;		/* the names point into it */
+};
+
+/* Where things are in this boot of this kernel */
+struct facts {
+	int ncpus, levels;
+	__u64 slide;		/* of the kernel image, against its link address */
+	__u64 cea[MAX_CPUS];
+	__u64 percpu[MAX_CPUS];
+	bool known;
+};
+
+enum row_where { AT_IMAGE, AT_CEA, AT_PERCPU, AT_FIXED, AT_LDT, AT_ESPFIX };
+enum row_scope { PER_SYSTEM, PER_CPU, PER_PROCESS };
+
+struct row {
+	char name[32];
+	enum row_where where;
+	enum row_scope scope;
+	char from[64], to[64];	/* symbols: the start, or the range */
+	__u64 from_addr, to_addr;
+	__u64 addr;		/* AT_FIXED: the address, AT_CEA: page in the area */
+	unsigned int pages;
+	bool at_most;		/* "<=": pages is a bound */
+	unsigned int perms;
+	char when[32];
+	char store[64];		/* symbol of what is mapped, "" if it has none */
+	__u64 store_addr;	/* linked, of the first page */
+	unsigned int store_section;
+	unsigned int store_page;
+	bool store_percpu;
+	char holds[256];	/* other symbols that may lie in the pages */
+	char reason[512];
+	bool active;
+};
+
+struct rows {
+	struct row v[MAX_ROWS];
+	int n;
+};
+
+/* One 4 KiB page which the user page table must map */
+struct want {
+	__u64 va;
+	__u64 store_pa;		/* frame that the row's store has, or NO_FRAME */
+	int row;
+	bool hit;
+};
+
+#define NO_FRAME	(~0ULL)
+
+struct wants {
+	struct want *v;
+	size_t n, max;
+};
+
+/* What can be wrong; walk_report.c has the texts */
+enum finding {
+	F_CR3, F_PCID, F_EXTRA, F_MISSING, F_PERMS, F_USER, F_WX, F_FRAME, F_FLAGS,
+	F_GLOBAL, F_PGD, F_NX, F_SUPER, F_STORE, F_SYMBOL, F_AREA, F_TABLE,
+	N_FINDINGS
+};
+
+struct found {
+	enum finding kind;
+	char text[240];
+	unsigned int times;
+};
+
+#define MAX_FOUND	512
+#define MAX_FOUND_KIND	24
+
+struct row_stats {
+	unsigned int pages;	/* distinct frames, most at one stop */
+	unsigned int leaves;
+	unsigned int perms;	/* all that were seen */
+	__u64 va;		/* the first */
+};
+
+struct stats {
+	unsigned int stops, user, kernel;
+	unsigned int user_on[MAX_CPUS];
+	/* distinct bytes by frame, of one user page table, without per-process rows */
+	__u64 min_bytes, max_bytes, max_exec;
+	__u64 max_process;	/* of per-process rows */
+	/* the last row stands for what no row allows */
+	struct row_stats row[MAX_ROWS + 1];
+};
+
+struct audit {
+	struct guest guest;
+	struct symbols syms;
+	struct facts facts;
+	struct rows rows;
+	struct stats stats;
+	struct found found[MAX_FOUND];
+	int n_found;
+	unsigned int of_kind[N_FINDINGS];	/* kept */
+	unsigned int more;	/* findings beyond MAX_FOUND_KIND of a kind */
+	/* scratch of walk_check.c */
+	struct leaves user, kernel;
+	struct wants wants;
+	__u32 *frame_stamp;
+	__u32 stamp;
+};
+
+/* walk_gdb.c */
+struct gdb {
+	int fd;
+	int k_gs;		/* number of the register k_gs_base */
+	char buf[8192];
+	size_t have, used;
+};
+
+enum gdb_result { GDB_OK, GDB_GONE, GDB_ERROR };
+
+enum gdb_result gdb_open(struct gdb *g, const char *where);
+enum gdb_result gdb_stop(struct gdb *g);
+enum gdb_result gdb_run(struct gdb *g, unsigned int usec);
+enum gdb_result gdb_monitor(struct gdb *g, const char *cmd, char *out, size_t size);
+enum gdb_result gdb_kernel_gs(struct gdb *g, int cpu, __u64 *value);
+void gdb_close(struct gdb *g);
+
+/* walk_cpu.c */
+int cpu_parse(char *text, struct cpu_state *cpus, int max);
+
+/* walk_table.c */
+static inline int paging_levels(const struct cpu_state *cpu)
+{
+	return cpu->cr4 & CR4_LA57 ? 5 : 4;
+}
+
+int guest_map(struct guest *g, const char *file, __u64 megabytes);
+bool guest_read(const struct guest *g, __u64 pa, void *to, size_t size);
+void leaves_collect(const struct guest *g, int levels, __u64 root, bool kernel_half,
+		    bool nxe, struct leaves *out);
+bool table_lookup(const struct guest *g, int levels, __u64 root, __u64 va, struct leaf *leaf);
+bool guest_read_va(const struct guest *g, int levels, __u64 root, __u64 va,
+		   void *to, size_t size);
+const char *perms_text(unsigned int perms);
+void dump_root(FILE *f, const struct guest *g, int levels, __u64 root, bool nxe);
+
+/* walk_syms.c */
+int symbols_read(struct symbols *s, const char *vmlinux);
+const struct symbol *symbol_find(const struct symbols *s, const char *name);
+const struct symbol *symbol_at(const struct symbols *s, __u64 addr);
+
+/* walk_facts.c */
+void facts_learn(struct audit *a, const struct cpu_state *cpus, int n);
+void facts_hold(struct audit *a, const struct cpu_state *cpus, int n);
+
+/* walk_expect.c */
+int expect_parse(struct rows *rows, FILE *f, const char *name);
+int expect_read(struct rows *rows, const char *file);
+int expect_when(struct rows *rows, const char *condition);
+int expect_symbols(struct audit *a);
+void expect_build(struct audit *a, const struct cpu_state *cpu, struct wants *w);
+
+/* walk_check.c */
+bool is_pair(const struct audit *a, const struct cpu_state *cpu);
+void check_stop(struct audit *a, const struct cpu_state *cpus, int n);
+void check_symbols(struct audit *a);
+
+/* walk_probe.c */
+int probe_all(struct audit *a, const struct cpu_state *cpus, int n, int cpu, int *overlooked);
+
+/* walk_report.c */
+void __printf(3, 4) finding(struct audit *a, enum finding kind, const char *fmt, ...);
+unsigned int findings_of(const struct audit *a, enum finding kind);
+const char *finding_name(enum finding kind);
+void report_table(const struct audit *a, FILE *f);
+void report_findings(const struct audit *a, FILE *f);
+
+#endif

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where this boot put what is placed at random: the kernel image, each CPU's part
+ * of the cpu_entry_area, each CPU's per-CPU memory.
+ *
+ * All of it is taken from registers that the hardware itself goes by (GDTR, IDTR,
+ * TR, the GS bases) and from the structures that those point to, and checked
+ * against each other: the stacks in the TSS must be where exposure.expected has
+ * them.
+ */
+#include <string.h>
+
+#include "walk.h"
+
+/* Offsets in the 64-bit TSS (SDM 3A, "Task Management in 64-bit Mode") */
+#define TSS_RSP0	4
+#define TSS_IST1	36
+
+/* Pages of a CPU's area: see the picture in exposure.expected */
+#define PAGE_TSS	2
+static const struct {
+	const char *name;
+	unsigned int tss, top;
+} stacks[] = {
+	{ "RSP0",	TSS_RSP0,	2 },
+	{ "IST1",	TSS_IST1,	10 },
+	{ "IST2",	TSS_IST1 + 8,	13 },
+	{ "IST3",	TSS_IST1 + 16,	16 },
+	{ "IST4",	TSS_IST1 + 24,	19 },
+};
+
+static __u64 kernel_root(const struct cpu_state *c)
+{
+	return c->cr3 & PTE_ADDR & ~CR3_USER;
+}
+
+static bool area_base_ok(__u64 gdt)
+{
+	return gdt >= CEA_PER_CPU && gdt < ESPFIX_BASE &&
+	       !((gdt - CEA_PER_CPU) % (CEA_PAGES * PAGE_SIZE));
+}
+
+static bool is_kernel_address(__u64 va)
+{
+	return va >> 63;
+}
+
+/* The image's slide, from the handler that the IDT has for vector 0 */
+static bool learn_slide(struct audit *a, const struct cpu_state *c)
+{
+	const struct symbol *s = symbol_find(&a->syms, "asm_exc_divide_error");
+	__u32 gate[4];
+	__u64 handler;
+
+	if (!s || !guest_read_va(&a->guest, paging_levels(c), c->cr3 & PTE_ADDR, c->idt_base,
+				 gate, sizeof(gate)))
+		return false;
+	handler = (__u64)gate[2] << 32 | (gate[1] & 0xffff0000) | (gate[0] & 0xffff);
+	a->facts.slide = handler - s->addr;
+	return !(a->facts.slide & ((2 << 20) - 1));
+}
+
+/* Fills in a->facts, and sets known once every CPU is where it can be told */
+void facts_learn(struct audit *a, const struct cpu_state *cpus, int n)
+{
+	struct facts *f = &a->facts;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		__u64 gs = cpus[i].gs_base;
+
+		if (cpus[i].cpl == 3 || !is_kernel_address(gs))
+			gs = cpus[i].kernel_gs_base;
+		if (!is_kernel_address(gs) || !area_base_ok(cpus[i].gdt_base) ||
+		    cpus[i].idt_base != CEA_BASE)
+			return;
+		f->cea[i] = cpus[i].gdt_base;
+		f->percpu[i] = gs;
+	}
+	f->ncpus = n;
+	f->levels = paging_levels(&cpus[0]);
+	f->known = learn_slide(a, &cpus[0]);
+}
+
+/* What was learnt must hold at every stop */
+void facts_hold(struct audit *a, const struct cpu_state *cpus, int n)
+{
+	const struct facts *f = &a->facts;
+	size_t s;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		__u8 tss[TSS_IST1 + 7 * 8];
+
+		if (cpus[i].gdt_base != f->cea[i])
+			finding(a, F_AREA, "CPU %d: GDTR moved to %llx", i, cpus[i].gdt_base);
+		if (cpus[i].idt_base != CEA_BASE)
+			finding(a, F_AREA, "CPU %d: IDTR moved to %llx", i, cpus[i].idt_base);
+		if (cpus[i].tr_base != f->cea[i] + PAGE_TSS * PAGE_SIZE) {
+			finding(a, F_AREA, "CPU %d: the TSS is at %llx", i, cpus[i].tr_base);
+			continue;
+		}
+		if ((cpus[i].cr3 & CR3_USER) && !is_pair(a, &cpus[i]))
+			continue;		/* check_stop() complains */
+		if (!guest_read_va(&a->guest, f->levels, kernel_root(&cpus[i]), cpus[i].tr_base,
+				   tss, sizeof(tss))) {
+			finding(a, F_AREA, "CPU %d: the kernel table has no TSS", i);
+			continue;
+		}
+		for (s = 0; s < ARRAY_SIZE(stacks); s++) {
+			__u64 want = f->cea[i] + stacks[s].top * PAGE_SIZE, top;
+
+			memcpy(&top, tss + stacks[s].tss, sizeof(top));
+			if (top != want)
+				finding(a, F_AREA, "CPU %d: %s is %llx, should be %llx",
+					i, stacks[s].name, top, want);
+		}
+	}
+}
