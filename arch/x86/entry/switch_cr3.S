@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Page-table isolation: the instructions that change CR3 on the way into and
- * out of the kernel. Nothing else in the entry code writes CR3.
+ * out of the kernel. Nothing else in the entry code writes CR3. These are macros
+ * for the assembler only; calling.h includes them.
  *
  *   SWITCH_TO_KERNEL_CR3		entry from user mode
  *   SWITCH_TO_USER_CR3			exit to user mode
@@ -37,7 +38,7 @@
  * Out:	kernel page table of the same mm; \scratch_reg and flags clobbered.
  *
  * The CR3 write orders the GS base that a preceding SWAPGS loaded against
- * later loads (SDM vol. 3, 9.3 "Serializing Instructions"), which is why no
+ * later loads (SDM vol. 3, "Serializing Instructions"), which is why no
  * fence follows SWAPGS where this macro does. NOFLUSH may be set always: kernel
  * PCIDs are flushed explicitly, never by an entry.
  */

@@ -7,9 +7,9 @@
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/pgtable.h>
 #include <linux/string.h>
 
-#include <asm/pgalloc.h>
 #include <asm/pgd_pair.h>
 #include <asm/pti.h>
 
@@ -130,7 +130,7 @@ pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd)
 
 	if (!pgd_has_pair(root)) {
 		WARN_ONCE(IS_ENABLED(CONFIG_DEBUG_VM) && user,
-			  "PTI: user entry %lu (%lx) set in a root without a pair (%px)\n",
+			  "PTI: user entry %lu (%lx) set in a root without a pair (%p)\n",
 			  slot, pgd_val(pgd), root);
 		return pgd;
 	}

@@ -11,6 +11,7 @@
  */
 #define pr_fmt(fmt) "Kernel/User page tables isolation: " fmt
 
+#include <linux/cpufeature.h>
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -19,8 +20,6 @@
 #include <linux/spinlock.h>
 
 #include <asm/cpu_entry_area.h>
-#include <asm/cpufeature.h>
-#include <asm/pgalloc.h>
 #include <asm/pgd_pair.h>
 #include <asm/pti.h>
 #include <asm/pti_ldt.h>
@@ -343,7 +342,7 @@ unsigned long pti_row_pages(const struct pti_row *row, int cpu)
 		return pti_shared_pages(range.start);
 
 	for (addr = range.start; addr < range.end; addr += PAGE_SIZE)
-		pages += pti_user_leaf(addr) != NULL;
+		pages += !!pti_user_leaf(addr);
 
 	return pages;
 }
@@ -356,7 +355,7 @@ static unsigned long __init pti_exposed_bytes(void)
 
 	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++) {
 		for_each_possible_cpu(cpu) {
-			pages += pti_row_pages(row, cpu);
+			pages += row->flags & PTI_ALIAS ? 0 : pti_row_pages(row, cpu);
 			if (!pti_row_is_per_cpu(row))
 				break;
 		}

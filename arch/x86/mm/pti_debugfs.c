@@ -8,13 +8,12 @@
  * mapped are left out. A total ends it. The LDT is each mm's own: current_user,
  * beside the other page tables in debugfs, shows the reader's.
  */
+#include <linux/cpufeature.h>
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
 #include <linux/init.h>
+#include <linux/pgtable.h>
 #include <linux/seq_file.h>
-
-#include <asm/cpufeature.h>
-#include <asm/pgtable.h>
 
 #include "pti_exposure.h"
 
@@ -37,7 +36,7 @@ static unsigned long show_range(struct seq_file *m, const struct pti_row *row, i
 		seq_printf(m, "[%d]", cpu);
 	seq_printf(m, " : %s\n", row->reason);
 
-	return pages;
+	return row->flags & PTI_ALIAS ? 0 : pages;
 }
 
 static int pti_exposure_show(struct seq_file *m, void *unused)

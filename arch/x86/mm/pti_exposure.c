@@ -11,10 +11,10 @@
  * one page to read. Section numbers are those of the Intel SDM, volume 3.
  */
 #include <linux/percpu.h>
+#include <linux/pgtable.h>
+#include <linux/processor.h>
 
 #include <asm/cpu_entry_area.h>
-#include <asm/pgtable.h>
-#include <asm/processor.h>
 #include <asm/pti.h>
 #include <asm/pti_ldt.h>
 #include <asm/sections.h>
@@ -22,23 +22,14 @@
 
 #include "pti_exposure.h"
 
-#define CEA_MEMBER(member)						\
-	.where	= PTI_AT_CEA,						\
-	.start	= offsetof(struct cpu_entry_area, member),		\
-	.size	= sizeof_field(struct cpu_entry_area, member)
-
-#define CEA_STACK(stack)						\
-	.where	= PTI_AT_CEA,						\
-	.start	= offsetof(struct cpu_entry_area, estacks) +		\
-		  offsetof(struct cea_exception_stacks, stack),		\
-	.size	= sizeof_field(struct cea_exception_stacks, stack)
-
 const struct pti_row pti_rows[] = {
 	/* Run-time rows come first: their place is enum pti_runtime_row. */
 	[PTI_DS_BUFFERS] = {
 		.name	= "ds_buffers",
-		.reason	= "BTS and PEBS records are stored in user mode too (18.4.9)",
-		CEA_MEMBER(cpu_debug_buffers),
+		.reason	= "BTS and PEBS records are stored in user mode too",
+		.where	= PTI_AT_CEA,
+		.start	= offsetof(struct cpu_entry_area, cpu_debug_buffers),
+		.size	= sizeof_field(struct cpu_entry_area, cpu_debug_buffers),
 		.flags	= PTI_WRITE | PTI_GLOBAL | PTI_RUNTIME,
 	},
 	{
@@ -60,70 +51,90 @@ const struct pti_row pti_rows[] = {
 	{
 		.name	= "gdt",
 		.reason	= "the CPU reads CS, SS and TSS descriptors (3.5.1, 6.14)",
-		CEA_MEMBER(gdt),
+		.where	= PTI_AT_CEA,
+		.start	= offsetof(struct cpu_entry_area, gdt),
+		.size	= sizeof_field(struct cpu_entry_area, gdt),
 		.flags	= PTI_GLOBAL,
 	},
 	{
 		.name	= "entry_stack",
 		.reason	= "RSP0: frames of interrupts, exceptions, SYSENTER; exit frames (6.14.2)",
-		CEA_MEMBER(entry_stack_page),
+		.where	= PTI_AT_CEA,
+		.start	= offsetof(struct cpu_entry_area, entry_stack_page),
+		.size	= sizeof_field(struct cpu_entry_area, entry_stack_page),
 		.flags	= PTI_WRITE | PTI_GLOBAL,
 	},
 	{
 		.name	= "tss",
-		.reason	= "the CPU reads RSP0, the IST and the I/O bitmap (8.7)",
-		CEA_MEMBER(tss),
+		.reason	= "the CPU reads RSP0, the IST and the I/O bitmap",
+		.where	= PTI_AT_CEA,
+		.start	= offsetof(struct cpu_entry_area, tss),
+		.size	= sizeof_field(struct cpu_entry_area, tss),
 		.flags	= PTI_GLOBAL,
 	},
 	{
 		.name	= "stack_df",
 		.reason	= "IST stack of #DF (6.14.5)",
-		CEA_STACK(DF_stack),
+		.where	= PTI_AT_CEA,
+		.start	= offsetof(struct cpu_entry_area, estacks.DF_stack),
+		.size	= sizeof_field(struct cpu_entry_area, estacks.DF_stack),
 		.flags	= PTI_WRITE | PTI_GLOBAL,
 	},
 	{
 		.name	= "stack_nmi",
 		.reason	= "IST stack of NMI (6.14.5)",
-		CEA_STACK(NMI_stack),
+		.where	= PTI_AT_CEA,
+		.start	= offsetof(struct cpu_entry_area, estacks.NMI_stack),
+		.size	= sizeof_field(struct cpu_entry_area, estacks.NMI_stack),
 		.flags	= PTI_WRITE | PTI_GLOBAL,
 	},
 	{
 		.name	= "stack_db",
 		.reason	= "IST stack of #DB (6.14.5)",
-		CEA_STACK(DB_stack),
+		.where	= PTI_AT_CEA,
+		.start	= offsetof(struct cpu_entry_area, estacks.DB_stack),
+		.size	= sizeof_field(struct cpu_entry_area, estacks.DB_stack),
 		.flags	= PTI_WRITE | PTI_GLOBAL,
 	},
 	{
 		.name	= "stack_mce",
 		.reason	= "IST stack of #MC (6.14.5)",
-		CEA_STACK(MCE_stack),
+		.where	= PTI_AT_CEA,
+		.start	= offsetof(struct cpu_entry_area, estacks.MCE_stack),
+		.size	= sizeof_field(struct cpu_entry_area, estacks.MCE_stack),
 		.flags	= PTI_WRITE | PTI_GLOBAL,
 	},
 	{
 		.name	= "stack_vc",
 		.reason	= "IST stack of #VC, in guests with encrypted state",
-		CEA_STACK(VC_stack),
+		.where	= PTI_AT_CEA,
+		.start	= offsetof(struct cpu_entry_area, estacks.VC_stack),
+		.size	= sizeof_field(struct cpu_entry_area, estacks.VC_stack),
 		.flags	= PTI_WRITE | PTI_GLOBAL | PTI_IF_MAPPED,
 	},
 	{
 		.name	= "stack_vc2",
 		.reason	= "fallback stack of #VC, in guests with encrypted state",
-		CEA_STACK(VC2_stack),
+		.where	= PTI_AT_CEA,
+		.start	= offsetof(struct cpu_entry_area, estacks.VC2_stack),
+		.size	= sizeof_field(struct cpu_entry_area, estacks.VC2_stack),
 		.flags	= PTI_WRITE | PTI_GLOBAL | PTI_IF_MAPPED,
 	},
 	{
 		.name	= "debug_store",
-		.reason	= "the CPU finds the BTS and PEBS buffers by it (18.4.9)",
-		CEA_MEMBER(cpu_debug_store),
+		.reason	= "the CPU finds the BTS and PEBS buffers by it",
+		.where	= PTI_AT_CEA,
+		.start	= offsetof(struct cpu_entry_area, cpu_debug_store),
+		.size	= sizeof_field(struct cpu_entry_area, cpu_debug_store),
 		.flags	= PTI_WRITE | PTI_GLOBAL | PTI_IF_MAPPED,
 	},
 	{
 		.name	= "cpu_tss_rw",
-		.reason	= "SYSCALL has no stack: RSP goes to sp2 through GS before CR3 is written",
+		.reason	= "SYSCALL has no stack: RSP goes to sp2, through GS; a page of tss",
 		.where	= PTI_AT_PERCPU,
 		.start	= (__force unsigned long)&cpu_tss_rw,
 		.size	= PAGE_SIZE,
-		.flags	= PTI_WRITE,
+		.flags	= PTI_WRITE | PTI_ALIAS,
 	},
 #ifdef CONFIG_X86_ESPFIX64
 	{

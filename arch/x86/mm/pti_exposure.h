@@ -6,6 +6,8 @@
 #ifndef _X86_MM_PTI_EXPOSURE_H
 #define _X86_MM_PTI_EXPOSURE_H
 
+#include <linux/bits.h>
+#include <linux/pgtable.h>
 #include <linux/types.h>
 
 /**
@@ -23,15 +25,18 @@ enum pti_where {
 };
 
 /* How a row is mapped. Readable goes without saying. */
-#define PTI_WRITE	(1U << 0)
-#define PTI_EXEC	(1U << 1)
-#define PTI_USER	(1U << 2)	/* user mode may use it, not only see it */
-#define PTI_GLOBAL	(1U << 3)	/* the kernel's leaf is global, so this is */
+#define PTI_WRITE	BIT(0)
+#define PTI_EXEC	BIT(1)
+#define PTI_USER	BIT(2)	/* user mode may use it, not only see it */
+#define PTI_GLOBAL	BIT(3)	/* the kernel's leaf is global, so this is */
+
+/* Frames that another row shows too: they count in its pages, not in totals. */
+#define PTI_ALIAS	BIT(7)
 
 /* When a row is mapped. Without any of these: at boot, and it must be there. */
-#define PTI_IF_MAPPED	(1U << 4)	/* at boot, where the kernel maps it */
-#define PTI_RUNTIME	(1U << 5)	/* by pti_expose() and pti_conceal() */
-#define PTI_SHARED	(1U << 6)	/* by sharing the kernel's lower tables */
+#define PTI_IF_MAPPED	BIT(4)	/* at boot, where the kernel maps it */
+#define PTI_RUNTIME	BIT(5)	/* by pti_expose() and pti_conceal() */
+#define PTI_SHARED	BIT(6)	/* by sharing the kernel's lower tables */
 
 /**
  * struct pti_row - one row of the policy table

@@ -10,14 +10,14 @@
 #define pr_fmt(fmt) "Kernel/User page tables isolation: " fmt
 
 #include <linux/cpu.h>
+#include <linux/cpufeature.h>
 #include <linux/init.h>
+#include <linux/pgtable.h>
 #include <linux/printk.h>
 #include <linux/string.h>
 #include <linux/string_choices.h>
 
-#include <asm/cpufeature.h>
 #include <asm/hypervisor.h>
-#include <asm/pgtable.h>
 #include <asm/pti.h>
 #include <asm/tlbflush.h>
 
@@ -30,30 +30,23 @@ static enum pti_mode {
 } pti_mode __initdata;
 
 /* What the command line said about it, and in the end what decided. */
-static const char *pti_reason __initdata = "not decided";
+static const char *pti_reason = "not decided";
 
 static int __init pti_param(char *arg)
 {
-	static const struct {
-		const char	*value;
-		const char	*reason;
-		enum pti_mode	mode;
-	} values[] = {
-		{ "auto",	"pti=auto",	PTI_AUTO },
-		{ "on",		"pti=on",	PTI_ON },
-		{ "off",	"pti=off",	PTI_OFF },
-	};
-	unsigned int i;
-
-	for (i = 0; arg && i < ARRAY_SIZE(values); i++) {
-		if (!strcmp(arg, values[i].value)) {
-			pti_mode = values[i].mode;
-			pti_reason = values[i].reason;
-			return 0;
-		}
+	if (arg && !strcmp(arg, "auto")) {
+		pti_mode = PTI_AUTO;
+		pti_reason = "pti=auto";
+	} else if (arg && !strcmp(arg, "on")) {
+		pti_mode = PTI_ON;
+		pti_reason = "pti=on";
+	} else if (arg && !strcmp(arg, "off")) {
+		pti_mode = PTI_OFF;
+		pti_reason = "pti=off";
+	} else {
+		pr_warn("pti=%s is unknown and ignored; use on, off or auto\n", arg ?: "");
 	}
 
-	pr_warn("pti=%s is unknown and ignored; use on, off or auto\n", arg ?: "");
 	return 0;
 }
 early_param("pti", pti_param);

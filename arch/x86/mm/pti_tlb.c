@@ -14,10 +14,10 @@ DEFINE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
 
 /* SWITCH_TO_USER_CR3 loads the first word and sets bit 63 as bit 7 of byte 7. */
 static_assert(offsetof(struct pti_pcid, user_cr3) == 0);
-static_assert(CR3_NOFLUSH == BIT(63));
+static_assert((CR3_NOFLUSH >> 63) == 1);
 
 /* Kernel PCIDs are 1 to TLB_NR_DYN_ASIDS and must leave the user bit alone. */
-static_assert(TLB_NR_DYN_ASIDS < BIT(PTI_USER_PCID_BIT));
+static_assert((TLB_NR_DYN_ASIDS >> PTI_USER_PCID_BIT) == 0);
 static_assert(PTI_USER_PCID_BIT < X86_CR3_PCID_BITS);
 static_assert(TLB_NR_DYN_ASIDS <= 8 * sizeof_field(struct pti_pcid, owed));
 

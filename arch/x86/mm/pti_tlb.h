@@ -6,9 +6,9 @@
 #ifndef _X86_MM_PTI_TLB_H
 #define _X86_MM_PTI_TLB_H
 
+#include <linux/cpufeature.h>
 #include <linux/percpu.h>
 
-#include <asm/cpufeature.h>
 #include <asm/invpcid.h>
 #include <asm/processor-flags.h>
 #include <asm/pti.h>

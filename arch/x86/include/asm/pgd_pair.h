@@ -18,19 +18,23 @@
  * For the static roots in head_64.S: PGD_PAIR_ALIGN before the label of the
  * kernel root, PGD_PAIR_USER_ROOT behind its last entry.
  */
+.macro PGD_PAIR_ALIGN
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
-#define PGD_PAIR_ALIGN		.balign 2 * PAGE_SIZE
-#define PGD_PAIR_USER_ROOT	.fill 512, 8, 0
-#else
-#define PGD_PAIR_ALIGN
-#define PGD_PAIR_USER_ROOT
+	.balign	2 * PAGE_SIZE
 #endif
+.endm
+
+.macro PGD_PAIR_USER_ROOT
+#ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
+	.fill	512, 8, 0
+#endif
+.endm
 
 #else /* __ASSEMBLY__ */
 
+#include <linux/cpufeature.h>
 #include <linux/gfp_types.h>
 
-#include <asm/cpufeature.h>
 #include <asm/pgtable_types.h>
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION

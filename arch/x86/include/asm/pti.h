@@ -4,7 +4,7 @@
  * that tell the two page tables of an mm apart.
  *
  * The parts, one file each:
- *   arch/x86/entry/switch_cr3.h	the CR3 switch of the entry code
+ *   arch/x86/entry/switch_cr3.S	the CR3 switch of the entry code
  *   arch/x86/mm/pgd_pair.c		pairs of roots, mirroring of the user half
  *   arch/x86/mm/pti_exposure.c		what the user page table shows, and why
  *   arch/x86/mm/pti.c			the mapper that puts it there

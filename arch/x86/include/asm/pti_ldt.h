@@ -5,9 +5,10 @@
 #ifndef _ASM_X86_PTI_LDT_H
 #define _ASM_X86_PTI_LDT_H
 
+#include <linux/mmu_context.h>
+#include <linux/pgtable.h>
+
 #include <asm/ldt.h>
-#include <asm/mmu_context.h>
-#include <asm/pgtable.h>
 
 /*
  * A slot of the root that nothing else uses: on 4 levels it is the first one
@@ -39,7 +40,11 @@ static inline void *pti_ldt_entries(struct ldt_struct *ldt)
 #else
 
 #define pti_ldt_entries(ldt)	((ldt)->entries)
-#define pti_ldt_map(mm, ldt)	0
+
+static inline int pti_ldt_map(struct mm_struct *mm, struct ldt_struct *ldt)
+{
+	return 0;
+}
 
 static inline void pti_ldt_unmap(struct mm_struct *mm, struct ldt_struct *ldt) { }
 static inline void pti_ldt_free_tables(pgd_t *pgd) { }
