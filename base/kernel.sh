@@ -107,7 +107,7 @@ fi
 total=
 [ -f "$out/obj/vmlinux" ] || total=" of about 1700"
 start=$(date +%s)
-kmake -j"${J:-$(nproc)}" bzImage vmlinux >>"$log" 2>&1 &
+kmake -j"${J:-$(nproc)}" bzImage vmlinux modules >>"$log" 2>&1 &
 pid=$!
 trap 'kill $pid 2>/dev/null; wait; exit 1' HUP INT TERM
 tick=0

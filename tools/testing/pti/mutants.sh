@@ -30,6 +30,7 @@ tmp=$(mktemp -d)
 child=
 cleanup()
 {
+	trap '' INT TERM HUP
 	[ -z "$child" ] || { kill "$child" && wait "$child"; } 2>/dev/null || :
 	rm -rf "$tmp"
 }

@@ -137,6 +137,7 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/pti-run.XXXXXX")
 guest='' helper=''
 cleanup()
 {
+	trap '' INT TERM HUP
 	[ -z "$guest" ] || kill "$guest" 2>/dev/null || :
 	[ -z "$helper" ] || kill "$helper" 2>/dev/null || :
 	[ -z "$guest" ] || wait "$guest" 2>/dev/null || :

@@ -43,6 +43,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/pti-suite.XXXXXX")
 workers=
 cleanup()
 {
+	trap '' INT TERM HUP
 	for w in $workers; do
 		kill "$w" 2>/dev/null || :
 	done
@@ -337,7 +338,7 @@ worker()
 {
 	worker=$1
 	child=
-	trap '[ -z "$child" ] || { kill "$child"; wait "$child"; } 2>/dev/null; exit 143' TERM
+	trap 'trap "" TERM; [ -z "$child" ] || { kill "$child"; wait "$child"; } 2>/dev/null; exit 143' TERM
 	trap - EXIT
 	number=0
 	while IFS='	' read -r name model cpus append programs options; do

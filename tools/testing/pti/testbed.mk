@@ -20,7 +20,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-quick mutants cost checker \
-	selftests-x86 bed-options help-options
+	selftests-x86 pcid-test bed-options help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -54,6 +54,11 @@ checker: kernel initramfs ## ask spectre-meltdown-checker, in the guest, with an
 
 cost: kernel stock stripped initramfs ## count the instructions that isolation costs, beside stock's
 	@$(BED)/cost.sh
+
+pcid-test: ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, against a model
+	@mkdir -p build/host
+	@$(CC) -O2 -Wall -Wextra -Werror -o build/host/pcid_test $(BED)/pcid_test.c
+	@build/host/pcid_test
 
 mutants: kernel initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
 	@$(BED)/mutants.sh $(MUTANT)

@@ -7,7 +7,7 @@
  * kernel refuses them, even to root.  Here every such address that user space
  * can find is tried: the whole cpu_entry_area, entry text, the per-CPU offsets,
  * and, at the addresses that the dump of the user page table shows, the TSS,
- * GDT, TLB state and DR7 of each CPU.
+ * GDT, CR3 state and DR7 of each CPU.
  *
  * What it catches: data that the entry code of a new isolation reads (a flush
  * mask, a scratch word) and that the list of forbidden addresses
@@ -180,14 +180,16 @@ static unsigned int find_tss(unsigned long *pages)
 
 static void test_per_cpu(void)
 {
-	static const struct {
+	/* Where the way out finds its CR3 or the flush that it owes. */
+	const char *cr3 = symbol("pti_pcid") ? "pti_pcid" : "cpu_tlbstate";
+	const struct {
 		const char *name;
 		unsigned long size;	/* as much as is surely part of it */
 	} data[] = {
 		{ "cpu_tss_rw", 0x68 },
 		{ "gdt_page", 128 },
-		{ "cpu_tlbstate", 64 },
 		{ "cpu_dr7", 8 },
+		{ cr3, 8 },
 	};
 	unsigned long pages[MAX_CPUS], tss = symbol("cpu_tss_rw");
 	unsigned int n, cpu, i;
@@ -247,7 +249,7 @@ static void test_ptrace(void)
 {
 	static const unsigned long addrs[] = {
 		CEA, CEA + PTI_PAGE, 0xffffffff81000000, 0xffffffffff600000,
-		0xffff888000000000, 0xffff880000000000, 0x800000000000 - 8,
+		0xffff888000000000, 0xffff880000000000, 0xff10000000000000,
 	};
 	unsigned int i, rw, accepted = 0;
 	int status;

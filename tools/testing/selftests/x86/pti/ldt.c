@@ -55,16 +55,22 @@ static void test_arguments(void)
 }
 
 static sigjmp_buf back;
+static bool expected;
 
 static void fault(int sig, siginfo_t *si, void *ctx)
 {
+	if (!expected)
+		ksft_exit_fail_msg("unexpected fault at %p\n", si->si_addr);
+	expected = false;
 	siglongjmp(back, 1);
 }
 
 static bool load_faults(unsigned int nr)
 {
+	expected = true;
 	if (!sigsetjmp(back, 1)) {
 		ldt_load(nr);
+		expected = false;
 		return false;
 	}
 	return true;

@@ -14,7 +14,7 @@
 	.code32
 ldt_code:
 	int	$0x80
-	movw	%cs, ldt_cs_seen
+	movw	%cs, %ss:ldt_cs_seen	/* 64-bit processes have no DS */
 #ifdef __x86_64__
 	ljmp	$0x33, $regs_back
 	.code64
