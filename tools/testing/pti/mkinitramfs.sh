@@ -49,7 +49,7 @@ for src in "$here"/guest/*.c; do
 	done
 done
 if [ -f "$tests/Makefile" ]; then
-	make -s -C "$tests" CC="$cc" OUT="$bin" KSFT_INC="$ktree/tools/testing/selftests" ||
+	make -s -j"${J:-$(nproc)}" -C "$tests" CC="$cc" OUT="$bin" KSFT_INC="$ktree/tools/testing/selftests" ||
 		die "cannot build the programs of $tests"
 	programs="$programs $(make -s -C "$tests" OUT="$bin" list)"
 fi

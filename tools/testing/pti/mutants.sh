@@ -117,6 +117,12 @@ judge()
 			echo "the patch does not apply to the checkout"
 			return 1
 		}
+		# What the checks of the base look at is made by what is mutated; that
+		# it cannot be made is for the check to say.
+		case $caught_by in
+		check-*) run env -u MAKEFLAGS CCACHE_DIR="${CCACHE_DIR:-$build/ccache}" \
+			make -C "$state/checkout" tree DEPS=no || : ;;
+		esac
 		;;
 	kernel|"")
 		kernel_mutant "$2" || { echo "it does not build"; return 1; }
@@ -137,7 +143,7 @@ judge()
 		: >"$mark"
 	fi
 	rc=0
-	run env BUILD="$([ "$image" = "$build/mutant" ] && echo "$build" || echo "$image")" \
+	run env CCACHE_DIR="${CCACHE_DIR:-$build/ccache}" BUILD="$([ "$image" = "$build/mutant" ] && echo "$build" || echo "$image")" \
 		"$suite" --image "$image" --only "$caught_by" >"$tmp/suite" 2>&1 || rc=$?
 	cat "$tmp/suite"
 	case $rc in
