@@ -32,10 +32,10 @@ stock: tree ## build the stock kernel of the same configuration, in build/stock
 stripped: tree ## build the kernel without any isolation, in build/stripped
 	@base/kernel.sh stripped
 
-refresh: ## bring edits made in build/linux back into patches/ and our files
+refresh: deps ## bring edits made in build/linux back into patches/ and our files
 	@base/refresh.sh
 
-series: ## write the mailable series with its cover letter, build/series
+series: deps ## write the mailable series with its cover letter, build/series
 	@base/tree.sh --commits
 	@base/series.sh
 

@@ -115,6 +115,13 @@ check_style() {
 	for script in $(tracked | grep '\.sh$'); do
 		sh -n "$top/$script" || rc=1
 	done
+	# What stands at a path of the kernel has to be in the series
+	lgit diff-tree -r --name-only stripped refs/pti/next >"$tmp/new"
+	tracked | grep -E '^(MAINTAINERS$|(arch|include|mm|kernel|lib|security|Documentation)/|tools/testing/selftests/)' |
+		grep -vxF -f "$tmp/new" >"$tmp/left" || true
+	sed 's/^/check-style: no patch adds /' "$tmp/left"
+	[ ! -s "$tmp/left" ] || rc=1
+
 	count=$(lgit rev-list --count stripped..refs/pti/next)
 	if [ "$count" = 0 ]; then
 		[ $rc = 0 ] || exit 1
@@ -152,7 +159,7 @@ check_style() {
 	objects=$(sed -n '/^\(arch\|mm\|kernel\|security\|lib\)\/.*\.c$/ s/c$/o/p' "$tmp/new")
 	"$base/kernel.sh" style - $objects ||
 		die "sparse or W=1 is not clean"
-	[ $rc = 0 ] || die "checkpatch --strict is not clean"
+	[ $rc = 0 ] || die "the series is not clean"
 	ok "checkpatch --strict on $count patches, sparse and W=1 on $(echo $objects | wc -w) objects are clean"
 }
 

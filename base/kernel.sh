@@ -105,7 +105,7 @@ if [ "$name" = style ]; then
 fi
 
 total=
-[ -f "$out/obj/vmlinux" ] || total=" of about 1700"
+[ -f "$out/obj/vmlinux" ] || total=" of about 1800"
 start=$(date +%s)
 kmake -j"${J:-$(nproc)}" bzImage vmlinux modules >>"$log" 2>&1 &
 pid=$!

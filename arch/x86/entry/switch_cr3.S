@@ -76,8 +76,9 @@
  *	\scratch_reg and flags clobbered.
  *
  * CS does not tell which table is active: the entry and exit paths run at CPL0
- * on the user table. Bit 12 of CR3 does, because every root that can be loaded
- * while the IDT is live is the first of an aligned pair.
+ * on the user table. Bit 12 of CR3 does, because the kernel root of every mm is
+ * the first of an aligned pair. The real-mode trampoline and hibernation load
+ * roots of their own for a few instructions; see the limits in pti.rst.
  */
 .macro SAVE_AND_SWITCH_TO_KERNEL_CR3 scratch_reg:req save_reg:req
 	ALTERNATIVE_2 "",						   \

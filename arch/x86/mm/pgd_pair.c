@@ -18,14 +18,18 @@
 static_assert(PAGE_SIZE << PGD_PAIR_ORDER == 2 << PTI_USER_ROOT_BIT);
 
 /*
- * The mark of a pair is the address of its user root in the page descriptor of
- * its kernel root. No other user of page->private stores that value, so a page
- * that is a root in somebody else's page table cannot be taken for a pair.
+ * The mark of a pair is in the page descriptor of its kernel root: the address
+ * of the user root, plus one. Others store orders or page addresses in
+ * page->private (Xen PV that of a user root of its own), none of them this.
  */
+static unsigned long pgd_pair_mark(pgd_t *pgd)
+{
+	return (unsigned long)pgd_pair_user_root(pgd) + 1;
+}
+
 static bool pgd_has_pair(pgd_t *pgd)
 {
-	return page_private(virt_to_page(pgd)) ==
-	       (unsigned long)pgd_pair_user_root(pgd);
+	return page_private(virt_to_page(pgd)) == pgd_pair_mark(pgd);
 }
 
 /**
@@ -37,7 +41,7 @@ static bool pgd_has_pair(pgd_t *pgd)
 void __init pgd_pair_adopt(pgd_t *pgd)
 {
 	WARN_ON(!IS_ALIGNED(__pa(pgd), PAGE_SIZE << PGD_PAIR_ORDER));
-	set_page_private(virt_to_page(pgd), (unsigned long)pgd_pair_user_root(pgd));
+	set_page_private(virt_to_page(pgd), pgd_pair_mark(pgd));
 }
 
 /* A user root shows of the kernel what init_mm's does. */
@@ -87,7 +91,7 @@ pgd_t *pgd_pair_alloc(gfp_t gfp)
 	if (!pgd)
 		return NULL;
 
-	set_page_private(virt_to_page(pgd), (unsigned long)pgd_pair_user_root(pgd));
+	set_page_private(virt_to_page(pgd), pgd_pair_mark(pgd));
 	pgd_pair_copy_exposure(pgd);
 
 	return pgd;
@@ -125,7 +129,7 @@ pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd)
 	pgd_t *root = PTR_ALIGN_DOWN(pgdp, PAGE_SIZE);
 	bool user = pgd_flags(pgd) & _PAGE_USER;
 
-	if (slot >= KERNEL_PGD_BOUNDARY)
+	if (slot >= PTRS_PER_PGD / 2)
 		return pgd;
 
 	if (!pgd_has_pair(root)) {

@@ -30,13 +30,13 @@ enum pti_where {
 #define PTI_USER	BIT(2)	/* user mode may use it, not only see it */
 #define PTI_GLOBAL	BIT(3)	/* the kernel's leaf is global, so this is */
 
-/* Frames that another row shows too: they count in its pages, not in totals. */
-#define PTI_ALIAS	BIT(7)
-
 /* When a row is mapped. Without any of these: at boot, and it must be there. */
 #define PTI_IF_MAPPED	BIT(4)	/* at boot, where the kernel maps it */
 #define PTI_RUNTIME	BIT(5)	/* by pti_expose() and pti_conceal() */
 #define PTI_SHARED	BIT(6)	/* by sharing the kernel's lower tables */
+
+/* Frames that another row shows too: they count in its pages, not in totals. */
+#define PTI_ALIAS	BIT(7)
 
 /**
  * struct pti_row - one row of the policy table

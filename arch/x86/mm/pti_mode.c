@@ -83,7 +83,7 @@ static bool __init pti_wanted(void)
 }
 
 /*
- * The early kernel mapping has global leaves. A global TLB entry made by kernel
+ * The early mappings of image and fixmap have global leaves. A global TLB entry made by kernel
  * mode stays usable in user mode, so none may remain that the user page table
  * does not hold itself.
  */
@@ -93,6 +93,8 @@ static void __init pti_drop_early_global(void)
 
 	for (i = 0; i < PTRS_PER_PMD; i++)
 		level2_kernel_pgt[i].pmd &= ~_PAGE_GLOBAL;
+	for (i = 0; i < ARRAY_SIZE(level1_fixmap_pgt); i++)
+		level1_fixmap_pgt[i].pte &= ~_PAGE_GLOBAL;
 
 	__flush_tlb_all();
 }

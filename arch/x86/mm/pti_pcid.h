@@ -11,9 +11,9 @@
  * Plain C on one struct, without a dependency on the kernel but for the bits of
  * CR3, so that it can be compiled into a user-space program as it is.
  *
- * Every function runs on the CPU that owns the state. Interrupts are off, but
- * for pti_pcid_owe(), which writes with one instruction (see tlb.c). NMIs do not
- * call any of these.
+ * Every function runs on the CPU that owns the state, with interrupts off and not
+ * in an NMI. pti_tlb.h owes a flush, or marks the kernel's translations stale, by
+ * one instruction, which needs neither.
  */
 #ifndef _X86_MM_PTI_PCID_H
 #define _X86_MM_PTI_PCID_H
@@ -65,19 +65,10 @@ static inline void pti_pcid_load(struct pti_pcid *s, unsigned long kernel_cr3,
 }
 
 /**
- * pti_pcid_kernel_dropped() - a kernel translation was dropped in one ASID only
- * @s: the CPU's state
- */
-static inline void pti_pcid_kernel_dropped(struct pti_pcid *s)
-{
-	s->kernel_stale = true;
-}
-
-/**
  * pti_pcid_take_kernel_stale() - must all other ASIDs be flushed when loaded?
  * @s: the CPU's state
  *
- * Return: true once after pti_pcid_kernel_dropped().
+ * Return: true once after @s->kernel_stale was set.
  */
 static inline bool pti_pcid_take_kernel_stale(struct pti_pcid *s)
 {

@@ -79,7 +79,7 @@ static inline void pti_flush_one_user(unsigned long addr, u16 kernel_pcid)
 static inline void pti_kernel_page_dropped(void)
 {
 	if (cpu_feature_enabled(X86_FEATURE_PTI_PCID))
-		pti_pcid_kernel_dropped(this_cpu_ptr(&pti_pcid));
+		this_cpu_write(pti_pcid.kernel_stale, true);
 }
 
 /**

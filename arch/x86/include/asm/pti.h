@@ -42,8 +42,9 @@ enum pti_runtime_row {
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
 
-/* For the header of an oops. */
-#define PTI_OOPS_MARK	(boot_cpu_has(X86_FEATURE_PTI) ? " PTI" : " NOPTI")
+/* For the header of an oops: one more string behind the last. */
+#define PTI_OOPS_FORMAT		"%s"
+#define PTI_OOPS_ARGS(last)	last, boot_cpu_has(X86_FEATURE_PTI) ? " PTI" : " NOPTI"
 
 void pti_decide(void);
 void pti_init(void);
@@ -53,6 +54,9 @@ void pti_enable_lam(unsigned long lam);
 bool pti_exit_reads(unsigned long addr, unsigned long end);
 
 #else
+
+#define PTI_OOPS_FORMAT		""
+#define PTI_OOPS_ARGS(last)	last
 
 static inline void pti_decide(void) { }
 static inline void pti_init(void) { }

@@ -37,7 +37,8 @@ if [ -r "$table" ]; then
 				exec += $2
 			next
 		}
-		{ rest = rest "  " $0 "\n" }
+		# The total counts a frame that two rows map once.
+		{ sub(/^ *total */, ""); rest = rest $0 }
 		END {
 			printf "  %-14s %-6s %5s %7s  %-17s %s\n", "row", "access", "pages", "bytes", "first at", "reason"
 			for (i = 1; i <= n; i++) {
@@ -45,9 +46,8 @@ if [ -r "$table" ]; then
 				printf "  %-14s %-6s %5d %7d  %-17s %s\n", k, perm[k], pages[k], \
 					pages[k] * 4096, at[k], why[k]
 			}
-			printf "  %-14s %-6s %5d %7d  %d of them executable\n", "all", "", all, \
-				all * 4096, exec * 4096
-			printf "%s", rest
+			printf "  %-14s %-6s %5d %7d  %d bytes executable; each frame counted once: %s\n", \
+				"total", "", all, all * 4096, exec * 4096, rest
 		}' "$table"
 fi
 if [ ! -r "$walked" ]; then

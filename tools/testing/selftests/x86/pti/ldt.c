@@ -57,7 +57,7 @@ static void test_arguments(void)
 static sigjmp_buf back;
 static bool expected;
 
-static void fault(int sig, siginfo_t *si, void *ctx)
+static void sigsegv(int sig, siginfo_t *si, void *ctx)
 {
 	if (!expected)
 		ksft_exit_fail_msg("unexpected fault at %p\n", si->si_addr);
@@ -243,7 +243,7 @@ static int after_exec(void)
 {
 	char buf[16];
 
-	pti_handle(SIGSEGV, fault, 0);
+	pti_handle(SIGSEGV, sigsegv, 0);
 	return ldt_call(LDT_READ, buf, sizeof(buf)) || !load_faults(2);
 }
 
@@ -323,7 +323,7 @@ int main(int argc, char **argv)
 		words[i] = 0x1d700000 + i;
 	none.read_exec_only = 1;
 	none.seg_not_present = 1;
-	pti_handle(SIGSEGV, fault, 0);
+	pti_handle(SIGSEGV, sigsegv, 0);
 	test_arguments();
 	test_entries("one page", 512);
 	test_entries("full table", LDT_ENTRIES);

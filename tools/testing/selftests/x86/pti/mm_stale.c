@@ -32,7 +32,7 @@ static const char * const change_names[] = {
 static __thread sigjmp_buf back;
 static __thread bool expected;
 
-static void fault(int sig, siginfo_t *si, void *ctx)
+static void sigsegv(int sig, siginfo_t *si, void *ctx)
 {
 	if (!expected)
 		ksft_exit_fail_msg("unexpected fault at %p\n", si->si_addr);
@@ -262,7 +262,7 @@ int main(int argc, char **argv)
 
 	pti_start(argc, argv);
 	ksft_set_plan(4 * CHANGES);
-	pti_handle(SIGSEGV, fault, 0);
+	pti_handle(SIGSEGV, sigsegv, 0);
 	arena = pti_map(2 * MANY * PTI_PAGE, PROT_READ | PROT_WRITE);
 	for (change = 0; change < CHANGES; change++) {
 		test_self(change, 1);

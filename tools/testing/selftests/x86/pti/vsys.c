@@ -16,6 +16,7 @@
 
 #define VSYSCALL	0xffffffffff600000UL
 #define VTIME		(VSYSCALL + 0x400)
+#define TRACE		"/proc/sys/debug/exception-trace"
 
 static enum { NONE, XONLY, EMULATE } mode;
 static unsigned long segv_addr, segv_ip, segv_err;
@@ -140,10 +141,21 @@ static void test_write(void)
 			 "write: refused\n");
 }
 
+/* The kernel logs each bad call, unless this sysctl is 0. */
+static void set_trace(const char *value)
+{
+	int fd = open(TRACE, O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, value, 1) != 1)
+		ksft_print_msg("cannot set " TRACE "\n");
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *param = pti_bootparam("vsyscall");
-	char maps[64];
+	char maps[64], trace[8] = "1";
 
 	pti_start(argc, argv);
 	/* The default of a kernel with the page is "xonly". */
@@ -156,11 +168,14 @@ int main(int argc, char **argv)
 	ksft_set_plan(5);
 	pti_altstack();
 	pti_handle(SIGSEGV, sigsegv, SA_ONSTACK);
+	pti_read_file(TRACE, trace, sizeof(trace));
+	set_trace("0");
 	regs_gs_set();
 	test_maps();
 	test_call();
 	test_misaligned();
 	test_read();
 	test_write();
+	set_trace(trace);
 	ksft_finished();
 }
