@@ -116,7 +116,7 @@ echo \$rc >"$tmp/status"
 exit \$rc
 END
 run_rc=0
-"$here/run.sh" --round-robin --image "$image" --model "$model" --cpus "$cpus" --append "$append" \
+"$here/run.sh" --image "$image" --model "$model" --cpus "$cpus" --append "$append" \
 	--mem "$mem" --time 300 --name "$name" --quiet --attach "sh '$tmp/attached'" \
 	/pti/victim_64 "$stops" 20 2>"$tmp/errors" || run_rc=$?
 walk_rc=2

@@ -239,12 +239,11 @@ one_guest()
 	limit=$(option time $((${bochs:+2}60 + each * $#)))
 	allow=$(option allow "")
 	efi=$(option efi "")
-	round_robin=$(option round-robin "")
 	begun=$(now)
 	"$here/run.sh" --image "$image" --model "$model" --cpus "$cpus" \
 		--append "$append" --mem "$(option mem 256)" --time "$limit" \
 		${allow:+--allow "$here/$allow"} ${efi:+--efi} \
-		${round_robin:+--round-robin} --name "suite/$name" --quiet \
+		--name "suite/$name" --quiet \
 		-- /pti/several.sh "$each" "$@" >"$out" 2>"$err" &
 	child=$!
 	rc=0
