@@ -74,7 +74,8 @@ verdict 1 "attached command ended with 1" "an attached command that fails" \
 verdict 0 "seen .*qmp" "an attached command, to whose end the guest runs" --until-attach \
 	--attach "sleep 3; test -s \"\$PTI_MEM\" && test -S \"\$PTI_GDB\" && echo seen \$PTI_QMP" 'sleep 1000'
 
-# Interrupting ends the emulator too.
+# Interrupting ends the emulator too. A log of an earlier run would end the wait.
+rm -f "$logs/bed/interrupted.log"
 n=$((n + 1))
 "$here/run.sh" --image "$image" --name bed/interrupted 'sleep 1000' >/dev/null 2>&1 &
 runner=$!
