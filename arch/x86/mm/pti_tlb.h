@@ -22,17 +22,29 @@ DECLARE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
 
 /**
  * pti_load_mm() - tlb.c is about to write CR3
- * @cr3: kernel CR3 of the mm, without CR3_NOFLUSH
- * @asid: its ASID
- * @flush: its translations are out of date
+ * @cr3: what it writes: kernel CR3 of the mm; CR3_NOFLUSH clear if the
+ *	translations of @asid are out of date
+ * @asid: the ASID of the mm
  *
  * Context: interrupts off.
  */
-static inline void pti_load_mm(unsigned long cr3, u16 asid, bool flush)
+static inline void pti_load_mm(unsigned long cr3, u16 asid)
 {
 	if (cpu_feature_enabled(X86_FEATURE_PTI))
-		pti_pcid_load(this_cpu_ptr(&pti_pcid), cr3, asid, flush,
+		pti_pcid_load(this_cpu_ptr(&pti_pcid), cr3 & ~CR3_NOFLUSH, asid,
+			      !(cr3 & CR3_NOFLUSH),
 			      cpu_feature_enabled(X86_FEATURE_PTI_PCID));
+}
+
+/**
+ * pti_asid_0_loaded() - tlb.c has written a flushing CR3 with ASID 0
+ *
+ * Context: interrupts off.
+ */
+static inline void pti_asid_0_loaded(void)
+{
+	if (cpu_feature_enabled(X86_FEATURE_PTI))
+		pti_load_mm(__read_cr3(), 0);
 }
 
 /**
@@ -50,21 +62,20 @@ static inline void pti_owe_user_flush(void)
 /**
  * pti_flush_one_user() - drop one page from the loaded ASID's user PCID
  * @addr: any address in the page
- * @kernel_pcid: the kernel PCID of the loaded ASID
  *
  * INVLPG before this dropped the page from the kernel PCID. INVPCID of one PCID
  * faults while CR4.PCIDE is clear (SDM vol. 2, INVPCID).
  *
  * Context: as pti_owe_user_flush().
  */
-static inline void pti_flush_one_user(unsigned long addr, u16 kernel_pcid)
+static inline void pti_flush_one_user(unsigned long addr)
 {
 	if (!cpu_feature_enabled(X86_FEATURE_PTI_PCID))
 		return;
 
 	if (cpu_feature_enabled(X86_FEATURE_INVPCID) &&
 	    (this_cpu_read(cpu_tlbstate.cr4) & X86_CR4_PCIDE))
-		invpcid_flush_one(kernel_pcid | BIT(PTI_USER_PCID_BIT), addr);
+		invpcid_flush_one(this_cpu_read(pti_pcid.user_cr3) & CR3_PCID_MASK, addr);
 	else
 		pti_owe_user_flush();
 }
@@ -106,9 +117,10 @@ static inline void pti_forget_stale_asids(void)
 
 #else
 
-static inline void pti_load_mm(unsigned long cr3, u16 asid, bool flush) { }
+static inline void pti_load_mm(unsigned long cr3, u16 asid) { }
+#define pti_asid_0_loaded()	do { } while (0)
 static inline void pti_owe_user_flush(void) { }
-static inline void pti_flush_one_user(unsigned long addr, u16 kernel_pcid) { }
+static inline void pti_flush_one_user(unsigned long addr) { }
 static inline void pti_kernel_page_dropped(void) { }
 static inline void pti_forget_stale_asids(void) { }
 

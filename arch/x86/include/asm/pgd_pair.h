@@ -108,15 +108,9 @@ static inline p4d_t p4d_mirror(p4d_t *p4dp, p4d_t p4d)
 #define pgd_pair_alloc(gfp)	((pgd_t *)__get_free_page(gfp))
 #define pgd_pair_free(pgd)	free_page((unsigned long)(pgd))
 
-static inline pgd_t pgd_mirror(pgd_t *pgdp, pgd_t pgd)
-{
-	return pgd;
-}
-
-static inline p4d_t p4d_mirror(p4d_t *p4dp, p4d_t p4d)
-{
-	return p4d;
-}
+/* Not functions: with the option off the compiler is to see what it always saw. */
+#define pgd_mirror(pgdp, pgd)	((void)(pgdp), (pgd))
+#define p4d_mirror(p4dp, p4d)	((void)(p4dp), (p4d))
 
 static inline pgd_t *pgd_in_user_mode(pgd_t *pgd)
 {
