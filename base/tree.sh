@@ -129,7 +129,7 @@ during() {
 }
 
 make_stock() {
-	[ -z "${KSRC:-}" ] || check_version "$(version_of "$KSRC")"
+	[ -z "${KSRC:-}" ] || [ -e "$KSRC/.git" ] || check_version "$(version_of "$KSRC")"
 	new=$build/linux.new
 	rm -rf "$new"
 	need_space 2600
