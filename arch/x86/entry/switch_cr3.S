@@ -77,8 +77,8 @@
  *
  * CS does not tell which table is active: the entry and exit paths run at CPL0
  * on the user table. Bit 12 of CR3 does, because the kernel root of every mm is
- * the first of an aligned pair. The real-mode trampoline and hibernation load
- * roots of their own for a few instructions; see the limits in pti.rst.
+ * the first of an aligned pair, and roots without a pair lie where such a first
+ * one could (PGD_ROOT_ALIGN).
  */
 .macro SAVE_AND_SWITCH_TO_KERNEL_CR3 scratch_reg:req save_reg:req
 	ALTERNATIVE_2 "",						   \

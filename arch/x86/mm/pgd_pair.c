@@ -146,4 +146,3 @@ pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd)
 
 	return pgd;
 }
-EXPORT_SYMBOL_GPL(__pgd_mirror);

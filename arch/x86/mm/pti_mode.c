@@ -83,9 +83,9 @@ static bool __init pti_wanted(void)
 }
 
 /*
- * The early mappings of image and fixmap have global leaves. A global TLB entry made by kernel
- * mode stays usable in user mode, so none may remain that the user page table
- * does not hold itself.
+ * The early mappings of image and fixmap have global leaves. A global TLB entry
+ * made by kernel mode stays usable in user mode, so none may remain that the user
+ * page table does not hold itself.
  */
 static void __init pti_drop_early_global(void)
 {

@@ -32,6 +32,7 @@
 
 #else /* __ASSEMBLY__ */
 
+#include <linux/align.h>
 #include <linux/cpufeature.h>
 #include <linux/gfp_types.h>
 
@@ -48,6 +49,12 @@ void pgd_pair_publish(void);
 /* What mirroring adds to the kernel's copy of a user entry. */
 #define PGD_MIRROR_NX	_PAGE_NX
 
+/*
+ * A root without a pair must not look like a user root: paranoid entries go by
+ * bit 12 of CR3. It needs this alignment, as the first page of a pair has.
+ */
+#define PGD_ROOT_ALIGN	(2 * PAGE_SIZE)
+
 /**
  * pgd_pair_user_root() - the user root behind a kernel root
  * @pgd: first entry of the kernel root of a pair
@@ -57,6 +64,26 @@ void pgd_pair_publish(void);
 static inline pgd_t *pgd_pair_user_root(pgd_t *pgd)
 {
 	return pgd + PTRS_PER_PGD;
+}
+
+/**
+ * pgd_single_root() - get a page for a root without a pair
+ * @get_page: allocator of zeroed pages, which frees all of them together
+ * @gfp: passed on
+ *
+ * Pages that do not serve stay with the allocator.
+ *
+ * Return: the page, or NULL if @get_page has no more.
+ */
+static inline pgd_t *pgd_single_root(unsigned long (*get_page)(gfp_t), gfp_t gfp)
+{
+	unsigned long page;
+
+	do {
+		page = get_page(gfp);
+	} while (page && !IS_ALIGNED(__pa(page), PGD_ROOT_ALIGN));
+
+	return (pgd_t *)page;
 }
 
 /**
@@ -104,6 +131,9 @@ static inline p4d_t p4d_mirror(p4d_t *p4dp, p4d_t p4d)
 #else
 
 #define PGD_MIRROR_NX		0UL
+#define PGD_ROOT_ALIGN		PAGE_SIZE
+
+#define pgd_single_root(get_page, gfp)	((pgd_t *)get_page(gfp))
 
 #define pgd_pair_alloc(gfp)	((pgd_t *)__get_free_page(gfp))
 #define pgd_pair_free(pgd)	free_page((unsigned long)(pgd))
