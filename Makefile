@@ -12,7 +12,7 @@ export J KSRC FORCE
 
 .DEFAULT_GOAL := help
 .PHONY: help tree kernel stock stripped refresh series prefixes check check-fast \
-	check-words check-strip check-copies check-style check-objects check-off \
+	check-words check-strip check-copies check-style check-bugs check-exports check-objects check-off \
 	check-ksrc check-refresh check-version-other check-versions clean
 
 help: ## list the targets
@@ -45,9 +45,9 @@ prefixes: tree initramfs ## build and boot every prefix of the series; goes on w
 # The checks of what is in this repository. A check says what is wrong, and
 # ends with an exit status other than 0.
 
-check: check-fast check-ksrc check-refresh check-version-other check-objects check-off ## run all checks but check-versions and prefixes
+check: check-fast check-exports check-ksrc check-refresh check-version-other check-objects check-off ## run all checks but check-versions and prefixes
 
-check-fast: check-words check-strip check-copies check-style ## run the checks that need no kernel
+check-fast: check-words check-strip check-copies check-style check-bugs ## run the checks that need no kernel
 
 check-words: tree ## no word of the kernel's own isolation is left in the stripped base
 	@base/check.sh words
@@ -60,6 +60,12 @@ check-copies: tree ## no lines of the kernel, and none that the strip took out, 
 
 check-style: tree ## checkpatch, sparse, W=1 and the scripts' syntax are clean
 	@base/check.sh style
+
+check-bugs: tree ## each bug of an earlier isolation has a test that exists, or a reason
+	@base/check.sh bugs
+
+check-exports: kernel stock ## modules find the exports of the stock kernel, no more and no less
+	@base/check.sh exports
 
 check-objects: tree ## the stripped kernel equals stock with its isolation off, function by function
 	@base/check.sh objects

@@ -3,7 +3,7 @@
 #
 # The checks of the base and of the series, one each call:
 #
-#	check.sh words | strip | copies | style | objects | off | ksrc | refresh
+#	check.sh words | strip | copies | style | bugs | exports | objects | off | ksrc | refresh
 #	check.sh versions oldest | all
 #
 # The Makefile says what each of them shows.
@@ -163,6 +163,49 @@ check_style() {
 	ok "checkpatch --strict on $count patches, sparse and W=1 on $(echo $objects | wc -w) objects are clean"
 }
 
+check_bugs() {
+	bed=$top/tools/testing/pti
+	"$bed/suite.sh" --list >"$tmp/cases"
+	rc=0
+	rows "$bed/past-bugs.txt" >"$tmp/rows"
+	number=0
+	while IFS='|' read -r what answer cases mutants why; do
+		number=$((number + 1))
+		what=$(echo $what)
+		[ "${what%% *}" = $number ] || die "past-bugs.txt: row $number is missing: $what"
+		case $(echo $answer) in
+		test) [ "$(echo $cases)" ] || die "past-bugs.txt: no case: $what" ;;
+		cannot) [ "$(echo $why)" ] || die "past-bugs.txt: no reason: $what" ;;
+		open) ;;
+		*) die "past-bugs.txt: neither test, cannot nor open: $what" ;;
+		esac
+		for case in $cases; do
+			# A pattern of the shell, for grep
+			regex=$(echo "$case" | sed 's/[.]/\\&/g; s/[*]/.*/g')
+			grep -q -x -e "$regex" "$tmp/cases" || { ok "no case $case: $what"; rc=1; }
+		done
+		for mutant in $mutants; do
+			[ -f "$bed/mutants/$mutant.patch" ] || { ok "no mutant $mutant: $what"; rc=1; }
+		done
+	done <"$tmp/rows"
+	[ $rc = 0 ] || die "past-bugs.txt names what is not there"
+	ok "$number bugs: $(grep -c '| test |' "$tmp/rows") have a test," \
+		"$(grep -c '| cannot |' "$tmp/rows") cannot happen, $(grep -c '| open |' "$tmp/rows") are open"
+}
+
+check_exports() {
+	ours=${PTI_IMAGE:-$build}/obj/Module.symvers
+	stock=$build/stock/obj/Module.symvers
+	for file in "$ours" "$stock"; do
+		[ -f "$file" ] || die "no $file: 'make kernel stock' makes it"
+	done
+	cut -f2,4 "$ours" | sort >"$tmp/ours"
+	cut -f2,4 "$stock" | sort >"$tmp/stock"
+	diff "$tmp/stock" "$tmp/ours" ||
+		die "modules find other exports than in the stock kernel"
+	ok "$(wc -l <"$tmp/ours") exports, the stock kernel's"
+}
+
 check_objects() {
 	[ "$(lgit rev-parse "stock^{tree}")" != "$(lgit rev-parse "stripped^{tree}")" ] ||
 		die "the source has no PTI of its own to compare with"
@@ -176,8 +219,23 @@ check_objects() {
 check_off() {
 	"$base/kernel.sh" stripped
 	"$base/kernel.sh" off
+	# A hook somewhere else must not go unseen
+	lgit diff --name-only stripped refs/pti/next -- '*.[chS]' ':!tools' ':!Documentation' |
+		while read -r file; do
+			for dir in $off_dirs; do
+				case $file in "$dir"/*) continue 2 ;; esac
+			done
+			echo "$file"
+		done >"$tmp/elsewhere"
+	[ ! -s "$tmp/elsewhere" ] ||
+		die "not in $off_dirs, which are all that is compared: $(head -n 1 "$tmp/elsewhere")"
+	for kernel in stripped off; do
+		mkdir "$tmp/$kernel"
+		(cd "$build/$kernel/obj" && find $off_dirs -name '*.o' ! -path 'arch/x86/boot/*' \
+			-exec cp --parents -l -t "$tmp/$kernel" {} +)
+	done
 	program objcmp -lelf
-	"$tmp/objcmp" "$build/stripped/obj" "$build/off/obj" "$base/exceptions-off.txt" ||
+	"$tmp/objcmp" "$tmp/stripped" "$tmp/off" "$base/exceptions-off.txt" ||
 		die "our kernel with the option off is not the stripped one"
 }
 
@@ -296,11 +354,11 @@ check_versions() {
 }
 
 case ${1:-} in
-words|strip|copies|style|objects|off|ksrc|refresh)
+words|strip|copies|style|bugs|exports|objects|off|ksrc|refresh)
 	[ -d "$linux/.git" ] || die "no build/linux: 'make tree' makes it"
 	check_"$1" ;;
 versions)
 	check_versions "${2:-all}" ;;
 *)
-	die "usage: check.sh words | strip | copies | style | objects | off | ksrc | refresh | versions" ;;
+	die "usage: check.sh words | strip | copies | style | bugs | exports | objects | off | ksrc | refresh | versions" ;;
 esac

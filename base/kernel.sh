@@ -5,8 +5,10 @@
 #
 #	kernel.sh ours			build/, from build/linux as it is there
 #	kernel.sh stock|stripped	build/stock, build/stripped
-#	kernel.sh off|stockoff		build/off, build/stockoff: our and the stock
-#					source, isolation configured off
+#	kernel.sh stockoff		build/stockoff: stock source, isolation
+#					configured off
+#	kernel.sh off			build/off: our source so configured, no more than
+#					the objects of the directories that we change
 #	kernel.sh NAME COMMIT		build/NAME, any commit
 #	kernel.sh style - OBJECT...	no kernel, but these objects, with W=1 and sparse
 #
@@ -105,9 +107,13 @@ if [ "$name" = style ]; then
 fi
 
 total=
-[ -f "$out/obj/vmlinux" ] || total=" of about 1800"
+targets="bzImage vmlinux modules"
+case $name in
+off) targets="prepare $(printf '%s/ ' $off_dirs)" ;;
+*) [ -f "$out/obj/vmlinux" ] || total=" of about 1800" ;;
+esac
 start=$(date +%s)
-kmake -j"${J:-$(nproc)}" bzImage vmlinux modules >>"$log" 2>&1 &
+kmake -j"${J:-$(nproc)}" $targets >>"$log" 2>&1 &
 pid=$!
 trap 'kill $pid 2>/dev/null; wait; exit 1' HUP INT TERM
 tick=0
@@ -126,6 +132,10 @@ else
 	rm -f "$log.warnings"
 fi
 
+if [ "$name" = off ]; then
+	echo "kernel: $name: the objects of $off_dirs are ready ($(($(date +%s) - start)) s)"
+	exit
+fi
 for file in arch/x86/boot/bzImage vmlinux System.map; do
 	to=$out/${file##*/}
 	if ! cmp -s "$out/obj/$file" "$to"; then

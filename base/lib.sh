@@ -9,6 +9,9 @@ linux=$build/linux
 logs=$build/logs
 me=$(basename "$0" .sh)
 
+# Where the series changes code: what is compared with its option off
+off_dirs="arch/x86 init kernel mm security"
+
 # die TEXT: one line on stderr, and stop
 die() {
 	echo "$me: $*" >&2
