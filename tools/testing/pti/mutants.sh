@@ -151,9 +151,11 @@ judge()
 	0) echo "the case passed: $caught_by"; return 1 ;;
 	*) echo "the case could not be run: $caught_by"; return 1 ;;
 	esac
+	# The suite shows the end of what a case says; its log has all of it.
 	field "$2" Says >"$tmp/says"
 	while IFS= read -r says; do
-		grep -q -e "$says" "$tmp/suite" || {
+		cat "$tmp/suite" "${image%/mutant}"/logs/suite/$caught_by.log 2>/dev/null |
+			tr -d '\r\000' | grep -q -e "$says" || {
 			echo "the case failed, but without saying \"$says\""
 			return 1
 		}

@@ -60,7 +60,7 @@ pcid-test: ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, against
 	@$(CC) -O2 -Wall -Wextra -Werror -o build/host/pcid_test $(BED)/pcid_test.c
 	@build/host/pcid_test
 
-mutants: kernel initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
+mutants: kernel stock stripped initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
 	@$(BED)/mutants.sh $(MUTANT)
 
 include $(BED)/audit.mk
