@@ -2,7 +2,8 @@
 /*
  * Page-table isolation: the mapper. It builds the kernel half of init_mm's user
  * root from the policy table; pgd_pair_alloc() copies that half's top level into
- * every other user root, so that all of them share what is below.
+ * every other user root, so that all of them share what is below. The functions
+ * take the kernel root of a pair, and so pti_test.c can give them another one.
  *
  * The user page table has page tables of its own for this half: nothing can
  * appear in it because something nearby was mapped in the kernel's. Its leaves
@@ -18,6 +19,9 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
+
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 
 #include <asm/cpu_entry_area.h>
 #include <asm/pgd_pair.h>
@@ -69,10 +73,18 @@ struct pti_range pti_row_range(const struct pti_row *row, int cpu)
 	};
 }
 
+/* Where all page tables of the user page table come from. */
+VISIBLE_IF_KUNIT void *__init pti_new_table(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(pti_new_table);
+
+	return (void *)get_zeroed_page(GFP_KERNEL);
+}
+
 /*
- * One more level of init_mm's user page table. @user: something below is for
- * user mode to use, so this level must allow it; supervisor leaves elsewhere
- * below lose nothing by that.
+ * One more level of a user page table. @user: something below is for user mode
+ * to use, so this level must allow it; supervisor leaves elsewhere below lose
+ * nothing by that.
  */
 static void *__init pti_next_table(unsigned long *entry, bool user)
 {
@@ -80,7 +92,7 @@ static void *__init pti_next_table(unsigned long *entry, bool user)
 	void *table;
 
 	if (!*entry) {
-		table = (void *)get_zeroed_page(GFP_KERNEL);
+		table = pti_new_table();
 		if (!table)
 			return NULL;
 		*entry = __pa(table);
@@ -90,9 +102,9 @@ static void *__init pti_next_table(unsigned long *entry, bool user)
 	return __va(*entry & PTE_PFN_MASK);
 }
 
-static p4d_t *__init pti_make_p4d(unsigned long addr, bool user)
+static p4d_t *__init pti_make_p4d(pgd_t *root, unsigned long addr, bool user)
 {
-	pgd_t *pgd = pgd_offset_pgd(pgd_pair_user_root(swapper_pg_dir), addr);
+	pgd_t *pgd = pgd_offset_pgd(pgd_pair_user_root(root), addr);
 	p4d_t *table;
 
 	/* With four levels the p4d is the entry of the root itself. */
@@ -103,14 +115,25 @@ static p4d_t *__init pti_make_p4d(unsigned long addr, bool user)
 	return table ? table + p4d_index(addr) : NULL;
 }
 
-static pte_t *__init pti_make_pte(unsigned long addr, bool user)
+static pte_t *__init pti_make_pte(pgd_t *root, unsigned long addr, bool user)
 {
-	p4d_t *p4d = pti_make_p4d(addr, user);
+	p4d_t *p4d = pti_make_p4d(root, addr, user);
 	pud_t *pud = p4d ? pti_next_table((unsigned long *)p4d, user) : NULL;
 	pmd_t *pmd = pud ? pti_next_table(&pud[pud_index(addr)].pud, user) : NULL;
 	pte_t *pte = pmd ? pti_next_table(&pmd[pmd_index(addr)].pmd, user) : NULL;
 
 	return pte ? pte + pte_index(addr) : NULL;
+}
+
+/* The entry of the kernel page table, or of the user page table, at an address. */
+static pte_t *pti_lookup_kernel(pgd_t *root, unsigned long addr, unsigned int *level)
+{
+	return lookup_address_in_pgd(pgd_offset_pgd(root, addr), addr, level);
+}
+
+static pte_t *pti_lookup_user(pgd_t *root, unsigned long addr, unsigned int *level)
+{
+	return pti_lookup_kernel(pgd_pair_user_root(root), addr, level);
 }
 
 /**
@@ -122,8 +145,7 @@ static pte_t *__init pti_make_pte(unsigned long addr, bool user)
 pte_t *pti_user_leaf(unsigned long addr)
 {
 	unsigned int level;
-	pte_t *pte = lookup_address_in_pgd(pgd_offset_pgd(pgd_pair_user_root(swapper_pg_dir),
-							  addr), addr, &level);
+	pte_t *pte = pti_lookup_user(swapper_pg_dir, addr, &level);
 
 	return pte && !pte_none(*pte) ? pte : NULL;
 }
@@ -169,15 +191,25 @@ static const char *pti_conflict(pte_t kpte, unsigned int level, pteval_t prot)
 	return NULL;
 }
 
+/* The leaf that shows, as @prot, the 4 KiB at @addr of what the kernel's leaf maps. */
+static pte_t pti_leaf(pte_t kpte, unsigned int level, unsigned long addr, pteval_t prot)
+{
+	unsigned long offset_mask = page_level_size(level) - 1;
+	pteval_t frame = pte_val(kpte) & PTE_PFN_MASK & ~offset_mask;
+
+	return __pte(frame | (addr & offset_mask & PAGE_MASK) | prot);
+}
+
 /* One page of a row. Return: NULL, or why not. */
-static const char *__init pti_map_page(const struct pti_row *row, unsigned long addr)
+static const char *__init pti_map_page(pgd_t *root, const struct pti_row *row,
+				       unsigned long addr)
 {
 	pteval_t prot = pti_row_prot(row);
 	const char *conflict;
 	unsigned int level;
 	pte_t *kpte, *upte;
 
-	upte = pti_make_pte(addr, row->flags & PTI_USER);
+	upte = pti_make_pte(root, addr, row->flags & PTI_USER);
 	if (!upte)
 		return "no memory for page tables";
 	if (!pte_none(*upte))
@@ -185,7 +217,7 @@ static const char *__init pti_map_page(const struct pti_row *row, unsigned long 
 	if (row->flags & PTI_RUNTIME)
 		return NULL;
 
-	kpte = lookup_address(addr, &level);
+	kpte = pti_lookup_kernel(root, addr, &level);
 	if (!kpte || !pte_present(*kpte))
 		return row->flags & PTI_IF_MAPPED ? NULL : "the kernel does not map it";
 
@@ -198,20 +230,21 @@ static const char *__init pti_map_page(const struct pti_row *row, unsigned long 
 	if (conflict)
 		return conflict;
 
-	set_pte(upte, __pte((slow_virt_to_phys((void *)addr) & PAGE_MASK) | prot));
+	set_pte(upte, pti_leaf(*kpte, level, addr, prot));
 	return NULL;
 }
 
-static const char *__init pti_share(const struct pti_row *row)
+static const char *__init pti_share(pgd_t *root, const struct pti_row *row)
 {
-	p4d_t *user = pti_make_p4d(row->start, false);
-	p4d_t *kernel = p4d_offset(pgd_offset_k(row->start), row->start);
+	pgd_t *pgd = pgd_offset_pgd(root, row->start);
+	p4d_t *user = pti_make_p4d(root, row->start, false);
+	p4d_t *kernel = p4d_offset(pgd, row->start);
 
 	if (!user)
 		return "no memory for page tables";
 	if (!IS_ALIGNED(row->start | row->size, P4D_SIZE))
 		return "shared, but not a whole slot";
-	if (p4d_none(*kernel))
+	if (pgd_none(*pgd) || p4d_none(*kernel))
 		return "the kernel does not map it";
 	if (!p4d_none(*user))
 		return "mapped by two rows";
@@ -220,7 +253,7 @@ static const char *__init pti_share(const struct pti_row *row)
 	return NULL;
 }
 
-static const char *__init pti_map_row(const struct pti_row *row, int cpu)
+VISIBLE_IF_KUNIT const char *__init pti_map_row(pgd_t *root, const struct pti_row *row, int cpu)
 {
 	struct pti_range range = pti_row_range(row, cpu);
 	const char *why;
@@ -230,30 +263,30 @@ static const char *__init pti_map_row(const struct pti_row *row, int cpu)
 		return NULL;
 	if ((row->flags & PTI_WRITE) && (row->flags & PTI_EXEC))
 		return "writable and executable";
-	if (range.start >= range.end || range.start < TASK_SIZE_MAX)
+	if (range.start >= range.end || range.start < ~__VIRTUAL_MASK)
 		return "not a range of the kernel half";
 	if (!IS_ALIGNED(row->start, PAGE_SIZE) && row->where != PTI_AT_PERCPU)
 		return "not aligned to a page";
 	if (row->flags & PTI_SHARED)
-		return pti_share(row);
+		return pti_share(root, row);
 
 	for (addr = range.start; addr < range.end; addr += PAGE_SIZE) {
-		why = pti_map_page(row, addr);
+		why = pti_map_page(root, row, addr);
 		if (why)
 			return why;
 	}
 	return NULL;
 }
 
-static bool __init pti_build(void)
+VISIBLE_IF_KUNIT bool __init pti_build(pgd_t *root, const struct pti_row *rows, unsigned int nr)
 {
 	const struct pti_row *row;
 	const char *why;
 	int cpu;
 
-	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++) {
+	for (row = rows; row < rows + nr; row++) {
 		for_each_possible_cpu(cpu) {
-			why = pti_map_row(row, cpu);
+			why = pti_map_row(root, row, cpu);
 			if (why) {
 				pr_err("row %s, CPU %d: %s\n", row->name, cpu, why);
 				return false;
@@ -377,7 +410,7 @@ void __init pti_init(void)
 
 	if (boot_cpu_has(X86_FEATURE_PTI)) {
 		pgd_pair_adopt(swapper_pg_dir);
-		if (!pti_build())
+		if (!pti_build(swapper_pg_dir, pti_rows, pti_nr_rows))
 			pti_give_up();
 		else
 			pgd_pair_publish();
@@ -393,18 +426,47 @@ void __init pti_init(void)
 }
 
 /* The leaf of a page of a run-time row, or NULL (and a warning). */
-static pte_t *pti_runtime_leaf(enum pti_runtime_row row, unsigned long addr)
+static pte_t *pti_runtime_leaf(pgd_t *root, const struct pti_row *row, unsigned long addr)
 {
 	unsigned int level;
-	pte_t *pte = lookup_address_in_pgd(pgd_offset_pgd(pgd_pair_user_root(swapper_pg_dir),
-							  addr), addr, &level);
+	pte_t *pte = pti_lookup_user(root, addr, &level);
 
 	if (WARN_ONCE(!pte || level != PG_LEVEL_4K,
 		      "PTI: row %s: %lx is outside its page tables\n",
-		      pti_rows[row].name, addr))
+		      row->name, addr))
 		return NULL;
 
 	return pte;
+}
+
+VISIBLE_IF_KUNIT void pti_expose_pages(pgd_t *root, const struct pti_row *row,
+				       unsigned long addr, unsigned long end)
+{
+	pteval_t prot = pti_row_prot(row);
+	unsigned int level;
+	pte_t *kpte, *upte;
+
+	for (; addr < end; addr += PAGE_SIZE) {
+		upte = pti_runtime_leaf(root, row, addr);
+		kpte = pti_lookup_kernel(root, addr, &level);
+		if (!upte || WARN_ONCE(!pte_none(*upte) || !kpte || !pte_present(*kpte) ||
+				       pti_conflict(*kpte, level, prot),
+				       "PTI: row %s: cannot expose %lx\n", row->name, addr))
+			continue;
+		set_pte(upte, pti_leaf(*kpte, level, addr, prot));
+	}
+}
+
+VISIBLE_IF_KUNIT void pti_conceal_pages(pgd_t *root, const struct pti_row *row,
+					unsigned long addr, unsigned long end)
+{
+	pte_t *upte;
+
+	for (; addr < end; addr += PAGE_SIZE) {
+		upte = pti_runtime_leaf(root, row, addr);
+		if (upte)
+			set_pte(upte, __pte(0));
+	}
 }
 
 /**
@@ -421,26 +483,14 @@ static pte_t *pti_runtime_leaf(enum pti_runtime_row row, unsigned long addr)
  */
 void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
 {
-	unsigned long va = (unsigned long)addr, end = va + size;
-	pteval_t prot = pti_row_prot(&pti_rows[row]);
-	unsigned int level;
+	unsigned long va = (unsigned long)addr;
 	unsigned long flags;
-	pte_t *kpte, *upte;
 
 	if (!cpu_feature_enabled(X86_FEATURE_PTI))
 		return;
 
 	spin_lock_irqsave(&pti_lock, flags);
-	for (; va < end; va += PAGE_SIZE) {
-		upte = pti_runtime_leaf(row, va);
-		kpte = lookup_address(va, &level);
-		if (!upte || WARN_ONCE(!pte_none(*upte) || !kpte || !pte_present(*kpte) ||
-				       pti_conflict(*kpte, level, prot),
-				       "PTI: row %s: cannot expose %lx\n",
-				       pti_rows[row].name, va))
-			continue;
-		set_pte(upte, __pte((slow_virt_to_phys((void *)va) & PAGE_MASK) | prot));
-	}
+	pti_expose_pages(swapper_pg_dir, &pti_rows[row], va, va + size);
 	spin_unlock_irqrestore(&pti_lock, flags);
 }
 
@@ -459,18 +509,13 @@ void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
  */
 void pti_conceal(enum pti_runtime_row row, void *addr, size_t size)
 {
-	unsigned long va = (unsigned long)addr, end = va + size;
+	unsigned long va = (unsigned long)addr;
 	unsigned long flags;
-	pte_t *upte;
 
 	if (!cpu_feature_enabled(X86_FEATURE_PTI))
 		return;
 
 	spin_lock_irqsave(&pti_lock, flags);
-	for (; va < end; va += PAGE_SIZE) {
-		upte = pti_runtime_leaf(row, va);
-		if (upte)
-			set_pte(upte, __pte(0));
-	}
+	pti_conceal_pages(swapper_pg_dir, &pti_rows[row], va, va + size);
 	spin_unlock_irqrestore(&pti_lock, flags);
 }

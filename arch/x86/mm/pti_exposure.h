@@ -76,4 +76,14 @@ bool pti_row_is_per_cpu(const struct pti_row *row);
 pte_t *pti_user_leaf(unsigned long addr);
 unsigned long pti_row_pages(const struct pti_row *row, int cpu);
 
+#if IS_ENABLED(CONFIG_KUNIT)
+void *pti_new_table(void);
+const char *pti_map_row(pgd_t *root, const struct pti_row *row, int cpu);
+bool pti_build(pgd_t *root, const struct pti_row *rows, unsigned int nr);
+void pti_expose_pages(pgd_t *root, const struct pti_row *row, unsigned long addr,
+		      unsigned long end);
+void pti_conceal_pages(pgd_t *root, const struct pti_row *row, unsigned long addr,
+		       unsigned long end);
+#endif
+
 #endif /* _X86_MM_PTI_EXPOSURE_H */
