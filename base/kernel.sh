@@ -9,7 +9,10 @@
 #					configured off
 #	kernel.sh off			build/off: our source so configured, no more than
 #					the objects of the directories that we change
+#	kernel.sh kunit			build/kunit, from build/linux, with the tests
+#					that run in the kernel (kunit.config)
 #	kernel.sh NAME COMMIT		build/NAME, any commit
+#	kernel.sh NAME-kunit COMMIT	build/NAME/kunit, the same with those tests
 #	kernel.sh style - OBJECT...	no kernel, but these objects, with W=1 and sparse
 #
 # leaves bzImage, vmlinux and System.map there, and the objects in obj/. A line
@@ -33,8 +36,11 @@ case $name in
 ours)
 	out=$build
 	source=$linux ;;
-off|style)
+off|style|kunit)
 	source=$linux ;;
+*-kunit)
+	out=$build/${name%-kunit}/kunit
+	source=$out/linux ;;
 stockoff)
 	commit=stock
 	source=$build/stock/linux ;;
@@ -87,6 +93,7 @@ prefix=$(realpath -m --relative-to="$out/obj" "$source")
 	cat "$base/small.config"
 	case $name in
 	off|stockoff) echo CONFIG_MITIGATION_PAGE_TABLE_ISOLATION=n ;;
+	style|kunit|*-kunit) cat "$base/kunit.config" ;;
 	esac
 } | awk -F = '!/^#/ && NF { if (!($1 in v)) order[++n] = $1; v[$1] = $0 }
 	      END { for (i = 1; i <= n; i++) print v[order[i]] }' >"$out/config.wanted"

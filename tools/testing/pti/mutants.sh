@@ -12,6 +12,7 @@
 #	Says: REGEXP		what the failing case prints; can be repeated
 #	Where: kernel		the patch is for the kernel tree of the series (default)
 #	Where: repository	the patch is for this repository
+#	Kernel: kunit		the case needs the kernel that has tests in it
 #
 # A mutant of the kernel is built in build/mutant, from objects that the ones
 # before it left there; one of the repository runs in build/mutants/checkout.
@@ -89,7 +90,8 @@ kernel_mutant()
 	}
 	mutated=$(commit "$(git -C "$linux" write-tree)" "mutant")
 	unset GIT_INDEX_FILE
-	run "$top/base/kernel.sh" mutant "$mutated"
+	variant=$(field "$1" Kernel)
+	run "$top/base/kernel.sh" "mutant${variant:+-$variant}" "$mutated"
 }
 
 # repository_copy: the checkout as it stands, with the kernels beside it.

@@ -19,7 +19,7 @@ export ACCEL
 BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
-.PHONY: deps initramfs boot shell test test-quick mutants cost checker \
+.PHONY: deps initramfs boot shell test test-quick kunit mutants cost checker \
 	selftests-x86 pcid-test bed-options help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
@@ -40,11 +40,14 @@ boot: bed-options audit-kernel initramfs ## boot isolated; show the status and w
 shell: bed-options audit-kernel initramfs ## the same, with a shell in the guest (needs a terminal)
 	@$(BED_RUN) --name shell --time 86400 --interactive
 
-test: kernel stock stripped initramfs ## run all tests
+test: kernel stock stripped kunit-kernel initramfs ## run all tests
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)')
 
 test-quick: kernel initramfs ## run the tests that are over in two minutes
 	@$(BED)/suite.sh --quick
+
+kunit: kunit-kernel initramfs ## run the tests in the kernel, on 4 and on 5 levels
+	@PTI_IMAGE=build $(BED)/kunit-test.sh affected affected-la57
 
 selftests-x86: kernel stock initramfs ## run the kernel's own x86 selftests on stock and on ours, and compare
 	@$(BED)/selftests.sh
@@ -60,7 +63,11 @@ pcid-test: ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, against
 	@$(CC) -O2 -Wall -Wextra -Werror -o build/host/pcid_test $(BED)/pcid_test.c
 	@build/host/pcid_test
 
+<<<<<<< HEAD
 mutants: kernel stock stripped initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
+=======
+mutants: kernel kunit-kernel initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
+>>>>>>> 85084da (x86/mm: Test the mapper and the mirroring with KUnit)
 	@$(BED)/mutants.sh $(MUTANT)
 
 include $(BED)/audit.mk
