@@ -46,7 +46,7 @@ BEGIN {
 		"double fault|guard page was hit|stack overflow|stack-protector|" \
 		"unchecked MSR access|scheduling while atomic|sleeping function|" \
 		"W\\+X mappings: FAILED|insecure W\\+X|Bad or missing usercopy|" \
-		"nobody cared|Machine [Cc]heck|Hardware Error|Dazed and confused|" \
+		"vmalloc error: |page allocation failure: |nobody cared|Machine [Cc]heck|Hardware Error|Dazed and confused|" \
 		"NMI received for unknown|PANIC:|[Uu]nexpected reschedule|" \
 		"page tables isolation: .*(refuse|conflict|fail|leak)"
 	inside = "Call Trace:|RIP: 0010:|---\\[ end trace"

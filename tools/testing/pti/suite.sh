@@ -239,8 +239,9 @@ one_guest()
 	limit=$(option time $((${bochs:+2}60 + each * $#)))
 	allow=$(option allow "")
 	efi=$(option efi "")
+	kernel=$(option kernel "")
 	begun=$(now)
-	"$here/run.sh" --image "$image" --model "$model" --cpus "$cpus" \
+	"$here/run.sh" --image "$image${kernel:+/$kernel}" --model "$model" --cpus "$cpus" \
 		--append "$append" --mem "$(option mem 256)" --time "$limit" \
 		${allow:+--allow "$here/$allow"} ${efi:+--efi} \
 		--name "suite/$name" --quiet \

@@ -12,38 +12,8 @@
  */
 #include <sys/wait.h>
 #include "ldt.h"
+#include "meminfo.h"
 #include "threads.h"
-
-static const char * const counters[] = {
-	"MemFree:", "PageTables:", "SUnreclaim:", "KernelStack:",
-	"VmallocUsed:",
-};
-
-struct sample {
-	long kb[ARRAY_SIZE(counters)];
-};
-
-static long meminfo(const char *text, const char *name)
-{
-	const char *at = strstr(text, name);
-
-	return at ? atol(at + strlen(name)) : 0;
-}
-
-/* Let what is freed late be free, then read. */
-static struct sample take(void)
-{
-	static char text[8192];
-	struct sample s;
-	unsigned int i;
-
-	usleep(300000);
-	if (pti_read_file("/proc/meminfo", text, sizeof(text)) < 0)
-		ksft_exit_skip("no /proc/meminfo\n");
-	for (i = 0; i < ARRAY_SIZE(counters); i++)
-		s.kb[i] = meminfo(text, counters[i]);
-	return s;
-}
 
 static unsigned int nothing;
 
@@ -103,12 +73,9 @@ static void plain(void)
 
 static void test(const char *name, void (*way)(void), unsigned long n)
 {
-	struct sample before, after;
+	struct mem_sample before;
 	unsigned long i, warm = n / 10 + 20;
-	/* Half a page a round, and what the allocators keep. */
-	long slack = n * 2 > 1024 ? n * 2 : 1024;
 	bool good = true;
-	unsigned int c;
 	int status;
 
 	fflush(stdout);
@@ -116,7 +83,7 @@ static void test(const char *name, void (*way)(void), unsigned long n)
 		pid_t pid;
 
 		if (i == warm)
-			before = take();
+			before = mem_take();
 		pid = fork();
 		if (!pid) {
 			way();
@@ -125,19 +92,7 @@ static void test(const char *name, void (*way)(void), unsigned long n)
 		good = pid > 0 && waitpid(pid, &status, 0) == pid &&
 		       (!status || WIFSIGNALED(status));
 	}
-	after = take();
-	for (c = 0; good && c < ARRAY_SIZE(counters); c++) {
-		long growth = after.kb[c] - before.kb[c];
-
-		/* The first counts what is left, the others what is used. */
-		if (!c)
-			growth = -growth;
-		if (growth <= slack)
-			continue;
-		ksft_print_msg("%s %s %ld kB in %lu rounds\n", name,
-			       counters[c], growth, n);
-		good = false;
-	}
+	good = good && mem_same(name, &before, n);
 	ksft_test_result(good, "%s: %lu processes\n", name, n);
 }
 
