@@ -63,11 +63,7 @@ pcid-test: ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, against
 	@$(CC) -O2 -Wall -Wextra -Werror -o build/host/pcid_test $(BED)/pcid_test.c
 	@build/host/pcid_test
 
-<<<<<<< HEAD
-mutants: kernel stock stripped initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
-=======
-mutants: kernel kunit-kernel initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
->>>>>>> 85084da (x86/mm: Test the mapper and the mirroring with KUnit)
+mutants: kernel stock stripped kunit-kernel initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
 	@$(BED)/mutants.sh $(MUTANT)
 
 include $(BED)/audit.mk
