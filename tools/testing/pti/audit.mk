@@ -10,7 +10,7 @@ audit-kernel: $(if $(filter build/stock,$(IMAGE:/=)),stock,$(if $(filter \
 
 audit: bed-options audit-kernel initramfs ## walk the user page tables from outside and compare with exposure.expected
 	@$(BED)/audit.sh --image $(IMAGE) --model $(MODEL) --append "$(APPEND)" \
-		--cpus $(if $(filter auto,$(CPUS)),2,$(CPUS))
+		$(if $(filter-out auto,$(CPUS)),--cpus $(CPUS))
 
 audit-test: ## test the audit's walker on fabricated page tables
 	@$(BED)/audit.sh --self-test

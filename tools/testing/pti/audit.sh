@@ -12,11 +12,13 @@ usage()
 Usage: audit.sh [OPTION...]
 
   --image DIR      where bzImage and vmlinux are (default: build)
-  --model NAME     the machine, one of QEMU's in models.txt (default: affected)
-  --cpus N         number of CPUs (default: 2)
+  --model NAME     the machine, from models.txt (default: affected). On one with
+                   PCIDs, some must be met in CR3, in user and in kernel mode; on
+                   Bochs, the TLBs are looked at, too
+  --cpus N         number of CPUs (default: 2, on Bochs 1)
   --append ARGS    kernel parameters (default: pti=on)
   --mem MB         memory of the guest (default: 256, at most 2047)
-  --stops N        stops in user mode a phase (default: 12)
+  --stops N        stops in user mode a phase (default: 12, on Bochs 6)
   --name NAME      name of the log in build/logs
   --report FILE    where the figures go (default: build/results/exposure.txt,
                    with another image or machine that is in the name)
@@ -33,7 +35,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-image=$build model=affected cpus=2 append=pti=on mem=256 stops=12
+image=$build model=affected cpus= append=pti=on mem=256 stops=
 name= report= total= dump= self_test=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -84,8 +86,10 @@ if [ "$self_test" ]; then
 fi
 
 row=$(model_row "$model") || exit 2
-[ "$(column "$row" 2)" = tcg ] ||
-	die "the audit needs QEMU, not a model of $(column "$row" 2) like $model"
+case $(column "$row" 2) in
+bochs) : "${cpus:=1}" "${stops:=6}"; limit=900 ;;
+*) : "${cpus:=2}" "${stops:=12}"; limit=300 ;;
+esac
 [ "$mem" -le 2047 ] || die "--mem $mem: the walker takes at most 2047 MB"
 for f in bzImage vmlinux; do
 	[ -r "$image/$f" ] || die "no $image/$f: \"make kernel\" or \"make stock\" makes it"
@@ -102,22 +106,28 @@ build_tool walk
 # Rows of exposure.expected with a condition.
 when=
 case $(column "$row" 6) in
-*vendor=GenuineIntel*) when="$when --when intel" ;;
+*vendor=GenuineIntel*|corei7_*) when="$when --when intel" ;;
 esac
 case " $append " in
 *" vsyscall=emulate "*) when="$when --when vsyscall=emulate" ;;
 esac
 
+pcid=
+case "$(column "$row" 5) $append " in
+"yes "*" nopcid "*) ;;
+"yes "*) pcid=--pcid ;;
+esac
+
 cat >"$tmp/attached" <<END
 rc=0
-"$build/host/walk" --expected "$here/exposure.expected" $when $dump \\
-	--time 290 --out "$tmp/report" --report "$report" || rc=\$?
+"$build/host/walk" --expected "$here/exposure.expected" $when $pcid $dump \\
+	--time $((limit - 10)) --out "$tmp/report" --report "$report" || rc=\$?
 echo \$rc >"$tmp/status"
 exit \$rc
 END
 run_rc=0
 "$here/run.sh" --image "$image" --model "$model" --cpus "$cpus" --append "$append" \
-	--mem "$mem" --time 300 --name "$name" --quiet --attach "sh '$tmp/attached'" \
+	--mem "$mem" --time $limit --name "$name" --quiet --attach "sh '$tmp/attached'" \
 	/pti/victim_64 "$stops" 20 2>"$tmp/errors" || run_rc=$?
 walk_rc=2
 [ ! -s "$tmp/status" ] || walk_rc=$(cat "$tmp/status")

@@ -67,10 +67,21 @@ error: action=report
 info: action=ignore
 debug: action=ignore
 END
-	echo continue >"$tmp/bochs.rc"
 	touch "$tmp/serial"
-	(cd "$tmp" && exec timeout -k 5 "$limit" bochs-bin -q -f "$tmp/bochsrc" -rc "$tmp/bochs.rc") \
-		</dev/null >"$tmp/bochs.out" 2>&1 &
+	# Its debugger waits for commands: one from a file, or those of the attached
+	# command, which can interrupt Bochs itself but not the timeout before it.
+	in=/dev/null
+	if [ "$attach" ]; then
+		in=$tmp/bochs.in
+		mkfifo "$in" "$tmp/bochs.out"
+		set -- -q -f "$tmp/bochsrc"
+	else
+		echo continue >"$tmp/bochs.rc"
+		set -- -q -f "$tmp/bochsrc" -rc "$tmp/bochs.rc"
+	fi
+	(cd "$tmp" && exec timeout -k 5 "$limit" \
+		sh -c 'echo $$ >bochs.pid; exec bochs-bin "$@"' bochs-bin "$@") \
+		<"$in" >"$tmp/bochs.out" 2>&1 &
 	guest=$!
 }
 

@@ -21,10 +21,12 @@ PROGRAM is a path in the guest (/pti holds the tests) or, alone, any shell text.
   --name NAME      name of the log in build/logs
   --initramfs FILE the initramfs (default: build/initramfs.cpio.gz)
   --add FILE       one more cpio archive, unpacked over it; can be repeated
-  --attach CMD     run the host command CMD beside the guest; it finds PTI_MEM
-                   (file with the guest's memory), PTI_MEM_MB, PTI_QMP and
-                   PTI_GDB (Unix sockets), PTI_VMLINUX, PTI_MODEL, PTI_CPUS and
-                   PTI_LOG in its environment; its exit status counts too
+  --attach CMD     run the host command CMD beside the guest; it finds PTI_MEM_MB,
+                   PTI_VMLINUX, PTI_MODEL, PTI_CPUS and PTI_LOG in its environment,
+                   on QEMU PTI_MEM (file with the guest's memory), PTI_QMP and
+                   PTI_GDB (Unix sockets), on Bochs PTI_BOCHS: PTI_BOCHS.in and .out
+                   are pipes to its debugger, which waits for commands, .pid says
+                   which process it is; CMD's exit status counts too
   --until-attach   the guest's program is ended, and that is well, when CMD ends
   --allow FILE     messages that the test means to provoke (see scan.sh)
   --efi            boot through the UEFI firmware (QEMU)
@@ -106,8 +108,8 @@ kvm)
 esac
 if [ "$emu" = bochs ]; then
 	[ "$cpus" = 1 ] || die "Bochs as Debian builds it has one CPU, not $cpus"
-	[ -z "$attach$icount$efi$interactive" ] ||
-		die "--attach, --icount, --efi and --interactive need QEMU, not the model $model"
+	[ -z "$until_attach$icount$efi$interactive" ] ||
+		die "--until-attach, --icount, --efi and --interactive need QEMU, not the model $model"
 	[ "$check" ] || need bochs-bin bochs
 	[ "$check" ] || need xorriso xorriso
 	: "${limit:=900}"
@@ -268,14 +270,18 @@ start_qemu()
 
 start_attached()
 {
-	tries=0
-	while [ ! -S "$tmp/gdb" ] || [ ! -S "$tmp/qmp" ]; do
-		kill -0 "$guest" 2>/dev/null && [ "$tries" -lt 100 ] || return 0
-		tries=$((tries + 1))
-		sleep 0.1
-	done
-	PTI_MEM=$ram PTI_MEM_MB=$mem PTI_QMP=$tmp/qmp PTI_GDB=$tmp/gdb \
-		PTI_VMLINUX=$image/vmlinux PTI_MODEL=$model PTI_CPUS=$cpus \
+	if [ "$emu" = bochs ]; then
+		export PTI_BOCHS="$tmp/bochs"
+	else
+		tries=0
+		while [ ! -S "$tmp/gdb" ] || [ ! -S "$tmp/qmp" ]; do
+			kill -0 "$guest" 2>/dev/null && [ "$tries" -lt 100 ] || return 0
+			tries=$((tries + 1))
+			sleep 0.1
+		done
+		export PTI_MEM="$ram" PTI_QMP="$tmp/qmp" PTI_GDB="$tmp/gdb"
+	fi
+	PTI_MEM_MB=$mem PTI_VMLINUX=$image/vmlinux PTI_MODEL=$model PTI_CPUS=$cpus \
 		PTI_LOG=$log \
 		timeout -k 5 "$limit" sh -c "$attach" </dev/null >"$tmp/attach.out" 2>&1 &
 	helper=$!

@@ -3,14 +3,16 @@
  * walk: what user mode can reach of a running guest's kernel, seen from outside.
  *
  * Runs beside QEMU, which shares the guest's memory through a file and offers its
- * gdbstub on a socket.  Stops the guest again and again while guest/victim.c goes
- * through its phases, makes the checks of walk_check.c at each stop, and says in
- * the end what the user page table shows, and what it should not.
+ * gdbstub on a socket, or beside Bochs, whose debugger reads commands from a pipe.
+ * Stops the guest again and again while guest/victim.c goes through its phases, makes
+ * the checks of walk_check.c at each stop, and says in the end what the user page
+ * table shows, and what it should not.
  *
  * Exit status: 0 nothing to object to, 1 differences, 2 could not tell.
  */
 #include <getopt.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,8 +21,7 @@
 #include "walk.h"
 
 #define MAX_PHASES	64
-#define BOOT_USEC	50000	/* between stops until the program runs */
-#define MIN_USEC	500
+#define MIN_USEC	500U
 #define MAX_USEC	12000
 
 struct phase {
@@ -30,60 +31,42 @@ struct phase {
 
 struct session {
 	struct audit audit;
-	struct gdb gdb;
+	struct vm *vm;
 	struct phase phase[MAX_PHASES];
 	unsigned int last_phase;	/* 0 until the program has said it */
-	bool dump, dumped;
+	bool dump, dumped, want_pcids;
 	int probes, overlooked;
 	const char *out, *figures;
 };
 
-/* The program's page, if the CPU is in user mode in one of its processes */
-static struct beacon *find_beacon(struct audit *a, const struct cpu_state *c)
+/* Frame of the program's page, if the CPU is in user mode in one of its processes, or 0 */
+static __u64 find_beacon(struct audit *a, const struct cpu_state *c)
 {
 	struct leaf leaf;
-	struct beacon *b;
+	struct beacon b;
 
-	if (c->cpl != 3 || (c->cr3 & PTE_ADDR) > a->guest.size - PAGE_SIZE ||
+	if (c->cpl != 3 ||
 	    !table_lookup(&a->guest, paging_levels(c), c->cr3 & PTE_ADDR, BEACON_VA, &leaf) ||
-	    leaf.size != PAGE_SIZE || leaf.pa > a->guest.size - PAGE_SIZE)
-		return NULL;
-	b = (struct beacon *)(a->guest.base + leaf.pa);
-	return memcmp(b->magic, BEACON_MAGIC, sizeof(b->magic)) ? NULL : b;
+	    leaf.size != PAGE_SIZE || !guest_read(&a->guest, leaf.pa, &b, sizeof(b)))
+		return 0;
+	return memcmp(b.magic, BEACON_MAGIC, sizeof(b.magic)) ? 0 : leaf.pa;
 }
 
-static void count_phase(struct session *s, struct beacon *b)
+static enum vm_result count_phase(struct session *s, __u64 frame)
 {
 	struct phase *p;
+	struct beacon b;
 
-	if (b->phase < 1 || b->phase >= MAX_PHASES)
-		return;
-	p = &s->phase[b->phase];
-	memcpy(p->name, b->name, sizeof(b->name));
-	p->wanted = b->wanted;
+	if (!guest_read(&s->audit.guest, frame, &b, sizeof(b)) || b.phase < 1 ||
+	    b.phase >= MAX_PHASES)
+		return VM_OK;
+	p = &s->phase[b.phase];
+	memcpy(p->name, b.name, sizeof(b.name));
+	p->wanted = b.wanted;
 	p->seen++;
-	b->seen++;
-	if (b->last)
-		s->last_phase = b->phase;
-}
-
-static enum gdb_result read_cpus(struct session *s, struct cpu_state *cpus, int *n)
-{
-	static char text[MAX_CPUS * 8192];
-	enum gdb_result r;
-	int i;
-
-	r = gdb_monitor(&s->gdb, "info registers -a", text, sizeof(text));
-	if (r)
-		return r;
-	*n = cpu_parse(text, cpus, MAX_CPUS);
-	if (*n < 0) {
-		fprintf(stderr, "walk: cannot read the monitor's registers\n");
-		return GDB_ERROR;
-	}
-	for (i = 0; !r && !s->audit.facts.known && i < *n; i++)
-		r = gdb_kernel_gs(&s->gdb, i, &cpus[i].kernel_gs_base);
-	return r;
+	if (b.last)
+		s->last_phase = b.phase;
+	return guest_store(&s->audit.guest, frame + offsetof(struct beacon, seen), b.seen + 1);
 }
 
 static void dump(struct session *s, const struct cpu_state *c)
@@ -99,15 +82,16 @@ static void dump(struct session *s, const struct cpu_state *c)
 }
 
 /* One stop; the machine is stopped when this is called, and when it returns */
-static enum gdb_result one_stop(struct session *s, bool *started)
+static enum vm_result one_stop(struct session *s, bool *started)
 {
 	static struct cpu_state cpus[MAX_CPUS];
 	struct audit *a = &s->audit;
-	struct beacon *beacon[MAX_CPUS];
-	enum gdb_result r;
+	__u64 beacon[MAX_CPUS];
+	enum vm_result r;
 	int n, i;
 
-	r = read_cpus(s, cpus, &n);
+	guest_has_run(&a->guest);
+	r = s->vm->ops->cpus(s->vm, cpus, &n, !a->facts.known);
 	if (r)
 		return r;
 	for (i = 0; i < n; i++) {
@@ -118,39 +102,61 @@ static enum gdb_result one_stop(struct session *s, bool *started)
 			dump(s, &cpus[i]);
 	}
 	if (!*started)
-		return GDB_OK;
+		return VM_OK;
 	if (!a->facts.known)
 		facts_learn(a, cpus, n);
 	if (!a->facts.known || n != a->facts.ncpus)
-		return GDB_OK;
+		return VM_OK;
 	check_stop(a, cpus, n);
-	for (i = 0; i < n; i++) {
+	for (i = 0; !r && i < n; i++) {
 		if (!beacon[i])
 			continue;
-		count_phase(s, beacon[i]);
+		r = count_phase(s, beacon[i]);
 		if (!s->probes && is_pair(a, &cpus[i]))
 			s->probes = probe_all(a, cpus, n, i, &s->overlooked);
 	}
-	return GDB_OK;
+	return r;
 }
 
-static enum gdb_result watch(struct session *s, unsigned int seconds)
+static enum vm_result watch(struct session *s, unsigned int seconds)
 {
 	time_t end = time(NULL) + seconds;
-	enum gdb_result r = GDB_OK;
+	enum vm_result r = VM_OK;
 	bool started = false;
 
 	while (!r && time(NULL) < end) {
 		r = one_stop(s, &started);
 		if (!r)
-			r = gdb_run(&s->gdb, started ? MIN_USEC + rand() % (MAX_USEC - MIN_USEC) :
-						       BOOT_USEC);
+			r = s->vm->ops->run(s->vm, started ?
+					    MIN_USEC + rand() % (MAX_USEC - MIN_USEC) :
+					    s->vm->ops->boot_usec);
 		if (!r)
-			r = gdb_stop(&s->gdb);
+			r = s->vm->ops->stop(s->vm);
 	}
-	if (r != GDB_GONE)
-		gdb_close(&s->gdb);
+	if (r != VM_GONE)
+		s->vm->ops->close(s->vm);
 	return r;
+}
+
+/* Says which PCIDs were met; whether there were some, in both modes */
+static bool pcids_met(const struct stats *st, FILE *f)
+{
+	unsigned int i, user = 0, kernel = 0;
+
+	fprintf(f, "PCIDs in user mode:");
+	for (i = 0; i < ARRAY_SIZE(st->user_pcid); i++) {
+		user += st->user_pcid[i];
+		if (st->user_pcid[i])
+			fprintf(f, " %x %u times,", i, st->user_pcid[i]);
+	}
+	fprintf(f, " in all %u; in kernel mode:", user);
+	for (i = 0; i < ARRAY_SIZE(st->kernel_pcid); i++) {
+		kernel += st->kernel_pcid[i];
+		if (st->kernel_pcid[i])
+			fprintf(f, " %x %u times,", i, st->kernel_pcid[i]);
+	}
+	fprintf(f, " in all %u\n", kernel);
+	return user && kernel;
 }
 
 /* Whether every phase was looked at often enough, on every CPU; says what was not */
@@ -177,6 +183,13 @@ static bool complete(const struct session *s, FILE *f)
 			fprintf(f, "CPU %d was never met in user mode\n", cpu);
 			ok = false;
 		}
+	}
+	if (s->want_pcids && !pcids_met(st, f))
+		ok = false;
+	if (st->tlb_stops) {
+		fprintf(f, "TLBs: looked at %u times, %u kernel addresses in them\n",
+			st->tlb_stops, st->tlb_entries);
+		ok = ok && st->tlb_entries;
 	}
 	fprintf(f, "probes: %d made, %d overlooked\n", s->probes, s->overlooked);
 	if (!s->probes || s->overlooked)
@@ -260,7 +273,9 @@ static void complain(void)
 	      "  --expected FILE   what may be mapped (exposure.expected)\n"
 	      "  --when CONDITION  rows with this condition apply; may be repeated\n"
 	      "  --gdb WHERE       socket or HOST:PORT of the gdbstub ($PTI_GDB)\n"
-	      "  --mem FILE        the guest's memory ($PTI_MEM)\n"
+	      "  --bochs WHERE     or Bochs' debugger: WHERE.in, .out and .pid ($PTI_BOCHS)\n"
+	      "  --pcid            the machine has PCIDs: it counts as not told if none is met\n"
+	      "  --mem FILE        the guest's memory, under QEMU ($PTI_MEM)\n"
 	      "  --mem-mb N        its size ($PTI_MEM_MB)\n"
 	      "  --vmlinux FILE    the kernel with its symbols ($PTI_VMLINUX)\n"
 	      "  --time SECONDS    give up after this time (300)\n"
@@ -285,6 +300,8 @@ int main(int argc, char **argv)
 		{ "expected", required_argument, NULL, 'e' },
 		{ "when", required_argument, NULL, 'w' },
 		{ "gdb", required_argument, NULL, 'g' },
+		{ "bochs", required_argument, NULL, 'b' },
+		{ "pcid", no_argument, NULL, 'p' },
 		{ "mem", required_argument, NULL, 'm' },
 		{ "mem-mb", required_argument, NULL, 'M' },
 		{ "vmlinux", required_argument, NULL, 'v' },
@@ -295,7 +312,8 @@ int main(int argc, char **argv)
 		{ "dump", no_argument, NULL, 'd' },
 		{ }
 	};
-	const char *gdb = env("PTI_GDB"), *mem = env("PTI_MEM"), *mb = env("PTI_MEM_MB");
+	const char *gdb = env("PTI_GDB"), *bochs = env("PTI_BOCHS");
+	const char *mem = env("PTI_MEM"), *mb = env("PTI_MEM_MB");
 	const char *vmlinux = env("PTI_VMLINUX"), *expected = NULL, *when[8];
 	static struct session s;
 	unsigned int seconds = 300;
@@ -313,6 +331,12 @@ int main(int argc, char **argv)
 			break;
 		case 'g':
 			gdb = optarg;
+			break;
+		case 'b':
+			bochs = optarg;
+			break;
+		case 'p':
+			s.want_pcids = true;
 			break;
 		case 'm':
 			mem = optarg;
@@ -342,7 +366,7 @@ int main(int argc, char **argv)
 			complain();
 		}
 	}
-	if (!expected || optind != argc || !*gdb || !*mem || !*mb || !*vmlinux)
+	if (!expected || optind != argc || !(*bochs || (*gdb && *mem)) || !*mb || !*vmlinux)
 		complain();
 
 	signal(SIGPIPE, SIG_IGN);
@@ -354,15 +378,20 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (symbols_read(&s.audit.syms, vmlinux) || expect_symbols(&s.audit) ||
-	    guest_map(&s.audit.guest, mem, strtoull(mb, NULL, 0)))
+	if (symbols_read(&s.audit.syms, vmlinux) || expect_symbols(&s.audit))
 		return 2;
 	check_symbols(&s.audit);
-	if (gdb_open(&s.gdb, gdb)) {
-		fprintf(stderr, "walk: no answer from the gdbstub at %s\n", gdb);
+	s.vm = *bochs ? bochs_open(bochs) : gdb_open(gdb);
+	if (!s.vm) {
+		fprintf(stderr, "walk: no answer from %s\n", *bochs ? bochs : gdb);
 		return 2;
 	}
-	if (watch(&s, seconds) == GDB_ERROR)
-		fprintf(stderr, "walk: lost the gdbstub\n");
+	if (*bochs ? guest_copy(&s.audit.guest, s.vm, strtoull(mb, NULL, 0)) :
+		     guest_map(&s.audit.guest, mem, strtoull(mb, NULL, 0))) {
+		s.vm->ops->close(s.vm);
+		return 2;
+	}
+	if (watch(&s, seconds) == VM_ERROR)
+		fprintf(stderr, "walk: lost the emulator\n");
 	return finish(&s);
 }

@@ -8,8 +8,9 @@
  * about itself is used, except where it paces the run (guest/beacon.h).
  *
  *	walk.c		options, the stops, the verdict
- *	walk_gdb.c	client of QEMU's gdbstub
- *	walk_cpu.c	registers of all CPUs at a stop
+ *	walk_gdb.c	a guest under QEMU: client of its gdbstub
+ *	walk_cpu.c	registers of all CPUs at a stop, from QEMU's monitor
+ *	walk_bochs.c	a guest under Bochs: client of its debugger
  *	walk_table.c	guest memory and page tables
  *	walk_syms.c	symbols of the kernel image
  *	walk_facts.c	where the kernel put its per-CPU areas and itself
@@ -79,10 +80,51 @@
 #define PERM_G		8
 #define PERM_U		16
 
-/* Guest memory, mapped; physical address 0 is at base */
+enum vm_result { VM_OK, VM_GONE, VM_ERROR };
+
+struct vm;
+struct cpu_state;
+
+/* What an emulator can be asked; VM_GONE means that the guest has ended */
+struct vm_ops {
+	unsigned int boot_usec;	/* between stops until the program runs */
+	enum vm_result (*stop)(struct vm *vm);
+	/* let it run for a while */
+	enum vm_result (*run)(struct vm *vm, unsigned int usec);
+	/* n is 0 while a CPU is not in 64-bit mode yet; kernel_gs: fill in that, too */
+	enum vm_result (*cpus)(struct vm *vm, struct cpu_state *cpus, int *n, bool kernel_gs);
+	/* one page out of guest memory, one word into it; not needed if it is shared */
+	enum vm_result (*fetch)(struct vm *vm, __u64 pa, void *to);
+	enum vm_result (*store)(struct vm *vm, __u64 pa, __u32 value);
+	void (*close)(struct vm *vm);
+};
+
+struct vm {
+	const struct vm_ops *ops;
+};
+
+/*
+ * Guest memory; physical address 0 is at base.  It is shared with the emulator, or
+ * a copy, of which a page is fetched when it is first looked at after a stop.
+ */
 struct guest {
 	__u8 *base;
 	__u64 size;
+	struct vm *vm;		/* where copies come from, or NULL */
+	bool *fresh;		/* by frame: copied since the stop */
+};
+
+/* What a TLB holds, if the emulator shows it */
+struct tlb_entry {
+	__u64 va, pa;
+	bool global;
+};
+
+#define MAX_TLB		8192
+
+struct tlb {
+	struct tlb_entry v[MAX_TLB];
+	size_t n;
 };
 
 struct cpu_state {
@@ -91,6 +133,7 @@ struct cpu_state {
 	__u64 gdt_base, idt_base, tr_base, ldt_base;
 	__u32 ldt_sel, ldt_limit;
 	int cpl;
+	const struct tlb *tlb;	/* NULL: not known */
 };
 
 struct leaf {
@@ -173,7 +216,7 @@ struct wants {
 /* What can be wrong; walk_report.c has the texts */
 enum finding {
 	F_CR3, F_PCID, F_EXTRA, F_MISSING, F_PERMS, F_USER, F_WX, F_FRAME, F_FLAGS,
-	F_GLOBAL, F_PGD, F_NX, F_SUPER, F_STORE, F_SYMBOL, F_AREA, F_TABLE,
+	F_GLOBAL, F_TLB, F_PGD, F_NX, F_SUPER, F_STORE, F_SYMBOL, F_AREA, F_TABLE,
 	N_FINDINGS
 };
 
@@ -196,6 +239,9 @@ struct row_stats {
 struct stats {
 	unsigned int stops, user, kernel;
 	unsigned int user_on[MAX_CPUS];
+	/* by PCID: CPUs in user mode on the user table, in kernel mode on the kernel's */
+	unsigned int user_pcid[CR3_PCID + 1], kernel_pcid[CR3_PCID + 1];
+	unsigned int tlb_stops, tlb_entries;	/* TLBs looked at, kernel addresses there */
 	/* distinct bytes by frame, of one user page table, without per-process rows */
 	__u64 min_bytes, max_bytes, max_exec;
 	__u64 max_process;	/* of per-process rows */
@@ -220,22 +266,11 @@ struct audit {
 	__u32 stamp;
 };
 
-/* walk_gdb.c */
-struct gdb {
-	int fd;
-	int k_gs;		/* number of the register k_gs_base */
-	char buf[8192];
-	size_t have, used;
-};
+/* walk_gdb.c: NULL if there is no answer */
+struct vm *gdb_open(const char *where);
 
-enum gdb_result { GDB_OK, GDB_GONE, GDB_ERROR };
-
-enum gdb_result gdb_open(struct gdb *g, const char *where);
-enum gdb_result gdb_stop(struct gdb *g);
-enum gdb_result gdb_run(struct gdb *g, unsigned int usec);
-enum gdb_result gdb_monitor(struct gdb *g, const char *cmd, char *out, size_t size);
-enum gdb_result gdb_kernel_gs(struct gdb *g, int cpu, __u64 *value);
-void gdb_close(struct gdb *g);
+/* walk_bochs.c: NULL if there is no answer */
+struct vm *bochs_open(const char *where);
 
 /* walk_cpu.c */
 int cpu_parse(char *text, struct cpu_state *cpus, int max);
@@ -247,6 +282,10 @@ static inline int paging_levels(const struct cpu_state *cpu)
 }
 
 int guest_map(struct guest *g, const char *file, __u64 megabytes);
+int guest_copy(struct guest *g, struct vm *vm, __u64 megabytes);
+void guest_has_run(struct guest *g);
+__u8 *guest_at(const struct guest *g, __u64 pa);
+enum vm_result guest_store(struct guest *g, __u64 pa, __u32 value);
 bool guest_read(const struct guest *g, __u64 pa, void *to, size_t size);
 void leaves_collect(const struct guest *g, int levels, __u64 root, bool kernel_half,
 		    bool nxe, struct leaves *out);

@@ -294,6 +294,34 @@ static void check_kernel_globals(struct check *c)
 	}
 }
 
+/*
+ * The tables say what the TLB may hold; this is what it does hold.  In user mode the
+ * user page table must have every kernel translation there, whatever table it came from.
+ */
+static void check_tlb(struct check *c)
+{
+	const struct tlb *tlb = c->cpu->tlb;
+	size_t i;
+
+	if (!tlb)
+		return;
+	c->a->stats.tlb_stops++;
+	for (i = 0; i < tlb->n; i++) {
+		const struct tlb_entry *e = &tlb->v[i];
+		char what[MESSAGE];
+		struct leaf leaf;
+
+		if (!(e->va >> 63))
+			continue;
+		c->a->stats.tlb_entries++;
+		if (table_lookup(&c->a->guest, c->a->facts.levels, c->user_root, e->va, &leaf) &&
+		    leaf.pa + (e->va - leaf.va) == e->pa)
+			continue;
+		snprintf(what, sizeof(what), "%s entry", e->global ? "global" : "not a global");
+		run_add(c, F_TLB, e->va, PAGE_SIZE, what);
+	}
+}
+
 static __u64 top_entry(const struct check *c, __u64 root, int index)
 {
 	__u64 entry = 0;
@@ -424,6 +452,7 @@ static void check_tables(struct audit *a, const struct cpu_state *cpus, int n, i
 	check_top_level(&c);
 	check_user_half(&c);
 	check_kernel_half(&c);
+	check_tlb(&c);
 	runs_close(&c);
 	keep_figures(&c);
 }
@@ -445,6 +474,10 @@ static void check_pcid(struct audit *a, const struct cpu_state *c, bool user)
 	    (pcid & ~CR3_USER_PCID) > MAX_PCID)
 		finding(a, F_PCID, "PCID %llx with the %s page table", pcid,
 			user ? "user" : "kernel");
+	else if (user && c->cpl == 3)
+		a->stats.user_pcid[pcid]++;
+	else if (!user && c->cpl != 3)
+		a->stats.kernel_pcid[pcid]++;
 }
 
 static bool in_entry_text(const struct audit *a, __u64 rip)

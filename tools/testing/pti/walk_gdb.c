@@ -20,6 +20,19 @@
 
 #define ANSWER_MS	20000
 
+struct gdb {
+	struct vm vm;
+	int fd;
+	int k_gs;		/* number of the register k_gs_base */
+	char buf[8192];
+	size_t have, used;
+};
+
+static struct gdb *to_gdb(struct vm *vm)
+{
+	return (struct gdb *)vm;
+}
+
 static int connect_unix(const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -66,7 +79,7 @@ static int connect_tcp(const char *where)
 	return fd;
 }
 
-static enum gdb_result send_all(struct gdb *g, const char *data, size_t len)
+static enum vm_result send_all(struct gdb *g, const char *data, size_t len)
 {
 	while (len) {
 		ssize_t n = send(g->fd, data, len, MSG_NOSIGNAL);
@@ -74,14 +87,14 @@ static enum gdb_result send_all(struct gdb *g, const char *data, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return GDB_GONE;
+			return VM_GONE;
 		data += n;
 		len -= n;
 	}
-	return GDB_OK;
+	return VM_OK;
 }
 
-static enum gdb_result send_packet(struct gdb *g, const char *data)
+static enum vm_result send_packet(struct gdb *g, const char *data)
 {
 	unsigned char sum = 0;
 	char packet[2048];
@@ -92,7 +105,7 @@ static enum gdb_result send_packet(struct gdb *g, const char *data)
 		sum += (unsigned char)*p;
 	n = snprintf(packet, sizeof(packet), "$%s#%02x", data, sum);
 	if (n >= (int)sizeof(packet))
-		return GDB_ERROR;
+		return VM_ERROR;
 	return send_all(g, packet, n);
 }
 
@@ -115,7 +128,7 @@ static int next_byte(struct gdb *g, int ms)
 }
 
 /* The next packet, acknowledged; "W" and "X" say that the guest has ended */
-static enum gdb_result read_packet(struct gdb *g, char *to, size_t size, int ms)
+static enum vm_result read_packet(struct gdb *g, char *to, size_t size, int ms)
 {
 	size_t n = 0;
 	int c;
@@ -136,25 +149,25 @@ static enum gdb_result read_packet(struct gdb *g, char *to, size_t size, int ms)
 	if (c >= 0)
 		c = next_byte(g, ANSWER_MS);
 	if (c == -2 || *to == 'W' || *to == 'X')
-		return GDB_GONE;
+		return VM_GONE;
 	if (c < 0)
-		return GDB_ERROR;
+		return VM_ERROR;
 	return send_all(g, "+", 1);
 }
 
-static enum gdb_result ask(struct gdb *g, const char *what, char *to, size_t size)
+static enum vm_result ask(struct gdb *g, const char *what, char *to, size_t size)
 {
-	enum gdb_result r = send_packet(g, what);
+	enum vm_result r = send_packet(g, what);
 
 	return r ? r : read_packet(g, to, size, ANSWER_MS);
 }
 
 /* The registers are numbered in the order of the description that the stub sends */
-static enum gdb_result number_registers(struct gdb *g)
+static enum vm_result number_registers(struct gdb *g)
 {
 	static char xml[16384];
 	char part[8192], cmd[96];
-	enum gdb_result r;
+	enum vm_result r;
 	const char *p, *end;
 	size_t have = 0;
 
@@ -167,7 +180,7 @@ static enum gdb_result number_registers(struct gdb *g)
 		if (r)
 			return r;
 		if (have + strlen(part) >= sizeof(xml))
-			return GDB_ERROR;
+			return VM_ERROR;
 		if (*part) {
 			memcpy(xml + have, part + 1, strlen(part));
 			have += strlen(part) - 1;
@@ -177,27 +190,16 @@ static enum gdb_result number_registers(struct gdb *g)
 	g->k_gs = 0;
 	end = strstr(xml, "<reg name=\"k_gs_base\"");
 	if (!end)
-		return GDB_ERROR;
+		return VM_ERROR;
 	for (p = strstr(xml, "<reg "); p && p < end; p = strstr(p + 1, "<reg "))
 		g->k_gs++;
-	return GDB_OK;
+	return VM_OK;
 }
 
-enum gdb_result gdb_open(struct gdb *g, const char *where)
+static enum vm_result gdb_stop(struct vm *vm)
 {
-	char reply[256];
-
-	memset(g, 0, sizeof(*g));
-	g->fd = strchr(where, '/') ? connect_unix(where) : connect_tcp(where);
-	if (g->fd < 0)
-		return GDB_ERROR;
-	read_packet(g, reply, sizeof(reply), 500);
-	return number_registers(g);
-}
-
-enum gdb_result gdb_stop(struct gdb *g)
-{
-	enum gdb_result r = send_all(g, "\003", 1);
+	struct gdb *g = to_gdb(vm);
+	enum vm_result r = send_all(g, "\003", 1);
 	char reply[256];
 
 	do {
@@ -207,10 +209,10 @@ enum gdb_result gdb_stop(struct gdb *g)
 	return r;
 }
 
-/* Let the guest run for a while; GDB_GONE if it ends meanwhile */
-enum gdb_result gdb_run(struct gdb *g, unsigned int usec)
+static enum vm_result gdb_run(struct vm *vm, unsigned int usec)
 {
-	enum gdb_result r = send_packet(g, "c");
+	struct gdb *g = to_gdb(vm);
+	enum vm_result r = send_packet(g, "c");
 	struct pollfd p = { .fd = g->fd, .events = POLLIN };
 	char reply[256];
 
@@ -221,14 +223,14 @@ enum gdb_result gdb_run(struct gdb *g, unsigned int usec)
 		int c = next_byte(g, 0);
 
 		if (c == -2)
-			return GDB_GONE;
+			return VM_GONE;
 		if (c == '$') {		/* it has stopped or ended by itself */
 			g->used--;
 			r = read_packet(g, reply, sizeof(reply), ANSWER_MS);
 			return r ? r : send_packet(g, "c");
 		}
 	}
-	return GDB_OK;
+	return VM_OK;
 }
 
 static int hex_digit(int c)
@@ -249,10 +251,10 @@ static size_t from_hex(const char *hex, char *to, size_t size)
 	return n;
 }
 
-enum gdb_result gdb_monitor(struct gdb *g, const char *cmd, char *out, size_t size)
+static enum vm_result monitor(struct gdb *g, const char *cmd, char *out, size_t size)
 {
 	char packet[512], reply[8192];
-	enum gdb_result r;
+	enum vm_result r;
 	size_t n = 0;
 	int len;
 
@@ -267,14 +269,14 @@ enum gdb_result gdb_monitor(struct gdb *g, const char *cmd, char *out, size_t si
 	}
 	out[n] = '\0';
 	if (!r && strcmp(reply, "OK"))
-		return GDB_ERROR;
+		return VM_ERROR;
 	return r;
 }
 
-enum gdb_result gdb_kernel_gs(struct gdb *g, int cpu, __u64 *value)
+static enum vm_result read_kernel_gs(struct gdb *g, int cpu, __u64 *value)
 {
 	char cmd[32], reply[256];
-	enum gdb_result r;
+	enum vm_result r;
 
 	snprintf(cmd, sizeof(cmd), "Hg%x", cpu + 1);
 	r = ask(g, cmd, reply, sizeof(reply));
@@ -284,12 +286,33 @@ enum gdb_result gdb_kernel_gs(struct gdb *g, int cpu, __u64 *value)
 	r = ask(g, cmd, reply, sizeof(reply));
 	if (r)
 		return r;
-	return from_hex(reply, (char *)value, 8) == 8 ? GDB_OK : GDB_ERROR;
+	return from_hex(reply, (char *)value, 8) == 8 ? VM_OK : VM_ERROR;
+}
+
+static enum vm_result gdb_cpus(struct vm *vm, struct cpu_state *cpus, int *n, bool kernel_gs)
+{
+	static char text[MAX_CPUS * 8192];
+	struct gdb *g = to_gdb(vm);
+	enum vm_result r;
+	int i;
+
+	r = monitor(g, "info registers -a", text, sizeof(text));
+	if (r)
+		return r;
+	*n = cpu_parse(text, cpus, MAX_CPUS);
+	if (*n < 0) {
+		fprintf(stderr, "walk: cannot read the monitor's registers\n");
+		return VM_ERROR;
+	}
+	for (i = 0; !r && kernel_gs && i < *n; i++)
+		r = read_kernel_gs(g, i, &cpus[i].kernel_gs_base);
+	return r;
 }
 
 /* Detach: a connection that is only closed would leave the guest stopped */
-void gdb_close(struct gdb *g)
+static void gdb_close(struct vm *vm)
 {
+	struct gdb *g = to_gdb(vm);
 	char reply[256];
 
 	if (g->fd < 0)
@@ -297,4 +320,23 @@ void gdb_close(struct gdb *g)
 	ask(g, "D", reply, sizeof(reply));
 	close(g->fd);
 	g->fd = -1;
+}
+
+struct vm *gdb_open(const char *where)
+{
+	static const struct vm_ops ops = {
+		.boot_usec = 50000,
+		.stop = gdb_stop,
+		.run = gdb_run,
+		.cpus = gdb_cpus,
+		.close = gdb_close,
+	};
+	static struct gdb g = { .vm.ops = &ops };
+	char reply[256];
+
+	g.fd = strchr(where, '/') ? connect_unix(where) : connect_tcp(where);
+	if (g.fd < 0)
+		return NULL;
+	read_packet(&g, reply, sizeof(reply), 500);
+	return number_registers(&g) ? NULL : &g.vm;
 }

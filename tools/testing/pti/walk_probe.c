@@ -3,9 +3,10 @@
  * Probes: does this audit see what it is there to see?
  *
  * Once in each audit, while the guest stands still with a CPU in user mode, its own
- * page tables are changed in guest memory, one thing at a time, looked at, and put
- * back before the guest goes on.  An audit whose walker overlooks a probe cannot
- * tell anything.  walk_test.c is the thorough test, on tables of its own.
+ * page tables are changed in guest memory (or in the copy of it that is looked at),
+ * one thing at a time, looked at, and put back before the guest goes on.  An audit whose
+ * walker overlooks a probe cannot tell anything.  walk_test.c is the thorough test, on
+ * tables of its own.
  */
 #include <string.h>
 
@@ -26,11 +27,11 @@ static __u64 *pte_at(const struct audit *a, __u64 root, __u64 va)
 
 	for (level = a->facts.levels;; level--) {
 		unsigned int index = va >> (PAGE_SHIFT + 9 * (level - 1)) & 511;
-		__u64 *e;
+		__u64 *e = (__u64 *)guest_at(&a->guest, table);
 
-		if (table > a->guest.size - PAGE_SIZE)
+		if (!e)
 			return NULL;
-		e = (__u64 *)(a->guest.base + table) + index;
+		e += index;
 		if (level == 1 || ((*e & PTE_PRESENT) && level <= 3 && (*e & PTE_PSE)))
 			return e;
 		if (!(*e & PTE_PRESENT))
@@ -68,13 +69,13 @@ static __u64 *per_cpu_memory(const struct audit *a, __u64 user, __u64 kernel)
 static __u64 *top_level_user(const struct audit *a, __u64 user, __u64 kernel)
 {
 	(void)kernel;
-	return (__u64 *)(a->guest.base + user) + 255;
+	return (__u64 *)guest_at(&a->guest, user) + 255;
 }
 
 static __u64 *top_level_kernel(const struct audit *a, __u64 user, __u64 kernel)
 {
 	(void)user;
-	return (__u64 *)(a->guest.base + kernel);
+	return (__u64 *)guest_at(&a->guest, kernel);
 }
 
 static __u64 *after_beacon(const struct audit *a, __u64 user, __u64 kernel)

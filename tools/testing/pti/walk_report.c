@@ -24,6 +24,7 @@ static const struct {
 	[F_FRAME]	= { "frame",	"other frame than in the kernel table" },
 	[F_FLAGS]	= { "flags",	"more than the kernel table allows" },
 	[F_GLOBAL]	= { "global",	"global, and not the same leaf in both tables" },
+	[F_TLB]		= { "tlb",	"kept by the TLB, and not in the user page table" },
 	[F_PGD]		= { "pgd",	"user halves of the two roots differ" },
 	[F_NX]		= { "nx",	"user half executable in the kernel table" },
 	[F_SUPER]	= { "super",	"supervisor leaf in the user half" },

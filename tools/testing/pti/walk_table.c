@@ -3,9 +3,11 @@
  * Guest memory and the page tables in it, read as the processor reads them
  * (SDM 3A, "Paging"): 4 and 5 levels, leaves of 4 KiB, 2 MiB and 1 GiB.
  *
- * The memory of the guest is a file which QEMU and the walker share
+ * Under QEMU the memory of the guest is a file which the walker shares
  * (memory-backend-file, share=on).  An offset in the file is a physical address
  * as long as the guest has less than 2 GiB: above that a PC has a hole for PCI.
+ * Bochs shows memory through its debugger only, so there it is copied, page by page
+ * as the tables lead to them.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -50,17 +52,73 @@ int guest_map(struct guest *g, const char *file, __u64 megabytes)
 	return 0;
 }
 
+int guest_copy(struct guest *g, struct vm *vm, __u64 megabytes)
+{
+	void *base;
+
+	g->size = megabytes << 20;
+	base = mmap(NULL, g->size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	g->fresh = calloc(g->size >> PAGE_SHIFT, sizeof(*g->fresh));
+	if (base == MAP_FAILED || !g->fresh) {
+		perror("walk");
+		return -1;
+	}
+	g->base = base;
+	g->vm = vm;
+	return 0;
+}
+
+/* Copies are out of date */
+void guest_has_run(struct guest *g)
+{
+	if (g->fresh)
+		memset(g->fresh, 0, (g->size >> PAGE_SHIFT) * sizeof(*g->fresh));
+}
+
+/* The memory from pa to the end of its page, or NULL if the guest has none there */
+__u8 *guest_at(const struct guest *g, __u64 pa)
+{
+	__u64 page = pa & PAGE_MASK;
+
+	if (pa >= g->size)
+		return NULL;
+	if (g->fresh && !g->fresh[pa >> PAGE_SHIFT]) {
+		if (g->vm->ops->fetch(g->vm, page, g->base + page)) {
+			fprintf(stderr, "walk: cannot read the guest's memory at %llx\n", page);
+			exit(2);
+		}
+		g->fresh[pa >> PAGE_SHIFT] = true;
+	}
+	return g->base + pa;
+}
+
+/* Both to the memory that is looked at here and, if that is a copy, to the guest's */
+enum vm_result guest_store(struct guest *g, __u64 pa, __u32 value)
+{
+	__u8 *at = guest_at(g, pa);
+
+	if (!at)
+		return VM_ERROR;
+	memcpy(at, &value, sizeof(value));
+	return g->vm ? g->vm->ops->store(g->vm, pa, value) : VM_OK;
+}
+
+/* Not over the end of a page */
 bool guest_read(const struct guest *g, __u64 pa, void *to, size_t size)
 {
-	if (pa >= g->size || size > g->size - pa)
+	const __u8 *from = guest_at(g, pa);
+
+	if (!from || (pa & ~PAGE_MASK) + size > PAGE_SIZE)
 		return false;
-	memcpy(to, g->base + pa, size);
+	memcpy(to, from, size);
 	return true;
 }
 
-static __u64 read_entry(const struct guest *g, __u64 table, unsigned int index)
+/* A page table, or NULL */
+static const __u64 *table_at(const struct guest *g, __u64 table)
 {
-	return *(const __u64 *)(g->base + table + index * 8);
+	return (const __u64 *)guest_at(g, table);
 }
 
 /* Level 1 is the page table, level 4 or 5 the root */
@@ -117,14 +175,15 @@ static void collect(const struct guest *g, int level, __u64 table, unsigned int 
 		    __u64 va, unsigned int perms, bool nxe, int levels, struct leaves *out)
 {
 	unsigned int last = level == levels && first == 0 ? KERNEL_HALF : TABLE_ENTRIES;
+	const __u64 *entries = table_at(g, table);
 	unsigned int i;
 
-	if (table > g->size - PAGE_SIZE) {
+	if (!entries) {
 		out->bad++;
 		return;
 	}
 	for (i = first; i < last; i++) {
-		__u64 entry = read_entry(g, table, i);
+		__u64 entry = entries[i];
 		__u64 here = sign_extend(va + ((__u64)i << level_shift(level)), levels);
 		unsigned int left;
 
@@ -160,11 +219,12 @@ bool table_lookup(const struct guest *g, int levels, __u64 root, __u64 va, struc
 
 	for (level = levels; level > 0; level--) {
 		__u64 size = 1ULL << level_shift(level);
+		const __u64 *entries = table_at(g, table);
 		__u64 entry;
 
-		if (table > g->size - PAGE_SIZE)
+		if (!entries)
 			return false;
-		entry = read_entry(g, table, (va >> level_shift(level)) % TABLE_ENTRIES);
+		entry = entries[(va >> level_shift(level)) % TABLE_ENTRIES];
 		if (!(entry & PTE_PRESENT))
 			return false;
 		perms = narrow(perms, entry, true);

@@ -361,6 +361,35 @@ static void global_both(void)
 	*pte(kernel_root, ENTRY + SLIDE) |= PTE_GLOBAL;
 }
 
+static void tlb_holds(__u64 va, __u64 pa, bool global)
+{
+	static struct tlb tlb;
+
+	tlb.n = 1;
+	tlb.v[0] = (struct tlb_entry){ .va = va, .pa = pa, .global = global };
+	cpus[0].tlb = &tlb;
+}
+
+static void tlb_right(void)
+{
+	tlb_holds(ENTRY + SLIDE, ENTRY_PA, false);
+}
+
+static void tlb_user_half(void)
+{
+	tlb_holds(USER_VA + 16 * PAGE_SIZE, 0x5000, false);
+}
+
+static void tlb_direct_map(void)
+{
+	tlb_holds(DIRECT + 0x300000, 0x300000, true);
+}
+
+static void tlb_other_frame(void)
+{
+	tlb_holds(ENTRY + SLIDE, ENTRY_PA + PAGE_SIZE, false);
+}
+
 static void global_direct_map(void)
 {
 	*pte(kernel_root, DIRECT + 0x300000) |= PTE_GLOBAL;
@@ -700,6 +729,10 @@ static const struct test {
 	{ "global with other flags", global_flags, KIND(F_GLOBAL), PLAIN },
 	{ "global in two sizes", global_sizes, KIND(F_GLOBAL) | KIND(F_PERMS), PLAIN },
 	{ "two sizes without global", sizes, 0, PLAIN },
+	{ "TLB entry of the entry text", tlb_right, 0, PLAIN },
+	{ "TLB entry of the user half", tlb_user_half, 0, PLAIN },
+	{ "TLB entry of the direct map", tlb_direct_map, KIND(F_TLB), PLAIN },
+	{ "TLB entry with another frame", tlb_other_frame, KIND(F_TLB), PLAIN },
 	{ "accessed and dirty bits differ", status_bits, 0, PLAIN },
 	{ "top-level entry in the user root only", half_not_mirrored, KIND(F_PGD), PLAIN },
 	{ "top-level entry in the kernel root only", half_not_cleared, KIND(F_PGD), PLAIN },
