@@ -99,7 +99,9 @@ repository_copy()
 {
 	mkdir -p "$state/checkout/build"
 	rsync -a --delete --exclude=/build "$top/" "$state/checkout/"
-	for f in bzImage vmlinux System.map initramfs.cpio.gz; do
+	mkdir -p "$state/checkout/build/obj/lib"
+	for f in bzImage vmlinux System.map initramfs.cpio.gz obj/lib/test_module.ko \
+		 obj/lib/test_static_key_base.ko obj/lib/test_static_keys.ko; do
 		[ ! -e "$build/$f" ] || ln -sf "$build/$f" "$state/checkout/build/$f"
 	done
 }

@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #include <asm/ldt.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
 #include <sched.h>
@@ -419,8 +420,33 @@ static int phase_traps(void)
 	return 0;
 }
 
+/*
+ * Do something in the kernel while a process on each CPU spins in user mode: on the
+ * other CPUs beside it, on this one whenever the work waits or its time is up.
+ */
+static int among_spinners(int (*work)(void))
+{
+	pid_t pid[ncpus];
+	int i, bad;
+
+	for (i = 0; i < ncpus; i++) {
+		pid[i] = fork();
+		if (pid[i] < 0)
+			return 1;
+		if (!pid[i]) {
+			pin(i);
+			spin();
+			_exit(0);
+		}
+	}
+	bad = work();
+	for (i = 0; i < ncpus; i++)
+		bad |= wait_for(pid[i]);
+	return bad;
+}
+
 /* The first and the last user of a perf event patch jump labels into the text */
-static int phase_patching(void)
+static int patch_text(void)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -440,6 +466,83 @@ static int phase_patching(void)
 		spin_ms(2);
 	}
 	return 0;
+}
+
+static int phase_patching(void)
+{
+	return among_spinners(patch_text);
+}
+
+/*
+ * The kernel's test modules.  Loading makes memory executable and read-only, removing
+ * gives it back, and the static keys of the last one patch the kernel's text.
+ */
+static const char * const modules[] = {
+	"test_module", "test_static_key_base", "test_static_keys",
+};
+
+static int load_modules(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(modules); i++) {
+		char path[80];
+		int fd, bad;
+
+		snprintf(path, sizeof(path), "/modules/%s.ko", modules[i]);
+		fd = open(path, O_RDONLY);
+		bad = fd < 0 || syscall(SYS_finit_module, fd, "", 0);
+		if (bad)
+			perror(path);
+		if (fd >= 0)
+			close(fd);
+		if (bad)
+			return 1;
+	}
+	return 0;
+}
+
+static int remove_modules(void)
+{
+	size_t i;
+
+	for (i = ARRAY_SIZE(modules); i--;) {
+		if (syscall(SYS_delete_module, modules[i], O_NONBLOCK)) {
+			perror(modules[i]);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static int phase_modules(void)
+{
+	if (load_modules())
+		return 1;
+	spin();
+	return 0;
+}
+
+static int phase_no_modules(void)
+{
+	if (remove_modules())
+		return 1;
+	spin();
+	return 0;
+}
+
+static int load_and_remove(void)
+{
+	do {
+		if (load_modules() || remove_modules())
+			return 1;
+	} while (!enough());
+	return 0;
+}
+
+static int phase_modules_churn(void)
+{
+	return among_spinners(load_and_remove);
 }
 
 static int phase_many(void)
@@ -486,7 +589,10 @@ static const struct {
 	{ "faults",		phase_faults, false },
 	{ "spread mappings",	phase_spread, false },
 	{ "traps",		phase_traps, false },
-	{ "text patching",	phase_patching, false },
+	{ "text patching",	phase_patching, true },
+	{ "modules loaded",	phase_modules, false },
+	{ "modules removed",	phase_no_modules, false },
+	{ "modules come and go", phase_modules_churn, true },
 	{ "many processes",	phase_many, true },
 	{ "last",		phase_threads, true },
 };
