@@ -224,13 +224,18 @@ static int verdict(struct session *s, FILE *f)
 {
 	const struct audit *a = &s->audit;
 	bool ok;
+	int i;
 
 	if (a->facts.known)
 		report_table(a, f);
-	report_findings(a, f);
 	ok = complete(s, f);
+	report_findings(a, f);
 	if (a->n_found) {
-		fprintf(f, "audit: DIFFERENT: %d differences\n", a->n_found);
+		fprintf(f, "audit: DIFFERENT: %d differences:", a->n_found);
+		for (i = 0; i < N_FINDINGS; i++)
+			if (a->of_kind[i])
+				fprintf(f, " %s %u", finding_name(i), a->of_kind[i]);
+		fputc('\n', f);
 		return 1;
 	}
 	if (!ok) {
