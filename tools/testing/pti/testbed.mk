@@ -19,7 +19,7 @@ export ACCEL
 BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
-.PHONY: deps initramfs boot shell test test-quick kunit mutants cost checker \
+.PHONY: deps initramfs boot shell test test-quick kunit mutants cost cost-pcid checker \
 	selftests-x86 pcid-test bed-options help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
@@ -57,6 +57,9 @@ checker: kernel initramfs ## ask spectre-meltdown-checker, in the guest, with an
 
 cost: kernel stock stripped initramfs ## count the instructions that isolation costs, beside stock's
 	@$(BED)/cost.sh
+
+cost-pcid: kernel stock stripped initramfs ## the same with PCID, on Bochs, with INVPCID and without
+	@$(BED)/cost.sh --bochs
 
 pcid-test: ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, against a model
 	@mkdir -p build/host

@@ -1,26 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cost - what a way into the kernel and back costs
+ * cost - what ways into the kernel and back cost, and what programs make of them
  *
  * Bits: 64 32
  *
  * On a machine whose time stamp counter counts instructions (QEMU's -icount,
  * Bochs) the difference of two readings around a system call is the number of
- * instructions executed between them.  Interrupts fall into a few of the
- * repetitions only, so that minimum and median are without them.
+ * instructions executed between them.  Timer interrupts, refilled caches and
+ * the like fall into some of the repetitions only and never make one shorter,
+ * so the minimum is without them, and is the figure to compare.
  *
- * Prints one line a way: name, minimum, median.  cost.sh compares kernels.
+ * Prints one line a way: name, minimum, repetitions.  cost.sh compares kernels.
  */
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
 #define REPS		4001
+#define REPS_LONG	1001
 #define WARM_UP		64
 #define PAGE		4096
 
@@ -41,6 +46,14 @@ static void nothing(int i)
 
 #ifdef __x86_64__
 static char *touched;
+static char *page;
+static int to_child[2], from_child[2];
+
+static void die(const char *what)
+{
+	perror(what);
+	_exit(1);
+}
 
 static void lseek_syscall(int i)
 {
@@ -53,9 +66,71 @@ static void lseek_syscall(int i)
 
 static void touch(int i)
 {
-	char *page = touched + (long)(i + WARM_UP) * PAGE;
+	char *byte = touched + (long)(i + WARM_UP) * PAGE;
 
-	asm volatile("movb $1, %0" : "=m" (*page));
+	asm volatile("movb $1, %0" : "=m" (*byte));
+}
+
+/* A page that is there and dirty, so that the first change has to flush it. */
+static void protect(int i)
+{
+	*page = i;
+	if (mprotect(page, PAGE, PROT_READ) ||
+	    mprotect(page, PAGE, PROT_READ | PROT_WRITE))
+		die("cost: mprotect");
+}
+
+static void unmap(int i)
+{
+	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("cost: mmap");
+	*p = i;
+	if (munmap(p, PAGE))
+		die("cost: munmap");
+}
+
+static void fork_exit(int i)
+{
+	pid_t pid = fork();
+
+	(void)i;
+	if (!pid)
+		_exit(0);
+	if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+		die("cost: fork");
+}
+
+static void pipe_round(int i)
+{
+	char byte = i;
+
+	if (write(to_child[1], &byte, 1) != 1 || read(from_child[0], &byte, 1) != 1)
+		die("cost: pipe");
+}
+
+/* The other end of pipe_round(), until this end is closed. */
+static void echo(void)
+{
+	char byte;
+
+	close(to_child[1]);
+	while (read(to_child[0], &byte, 1) == 1 && write(from_child[1], &byte, 1) == 1)
+		;
+	_exit(0);
+}
+
+static void handler(int sig)
+{
+	(void)sig;
+}
+
+static void signal_self(int i)
+{
+	(void)i;
+	raise(SIGUSR1);
 }
 #else
 /* The vDSO's entry: SYSENTER on the CPUs that have it for 32-bit code. */
@@ -94,39 +169,35 @@ static void getppid_int80(int i)
 #endif
 }
 
-static void measure(const char *name, void (*way)(int))
+static void measure(const char *name, void (*way)(int), int reps)
 {
 	unsigned long long from;
 	int i;
 
 	for (i = -WARM_UP; i < 0; i++)
 		way(i);
-	for (i = 0; i < REPS; i++) {
+	for (i = 0; i < reps; i++) {
 		from = __rdtsc();
 		way(i);
 		samples[i] = __rdtsc() - from;
 	}
-	qsort(samples, REPS, sizeof(samples[0]), by_value);
+	qsort(samples, reps, sizeof(samples[0]), by_value);
 	if (way == nothing) {
-		empty = samples[REPS / 2];
+		empty = samples[reps / 2];
 		return;
 	}
-	printf("COST %s %u %u\n", name, samples[0] - empty,
-	       samples[REPS / 2] - empty);
+	printf("COST %s %u %d\n", name, samples[0] - empty, reps);
 }
 
-int main(void)
+#ifdef __x86_64__
+static void measure_64(void)
 {
-#ifdef __x86_64__
 	const size_t len = (size_t)(REPS + WARM_UP) * PAGE;
-#endif
+	const struct sched_param first = { .sched_priority = 1 };
+	pid_t pid;
 
-	/* No page of our own may be missing during the measurement. */
-	memset(samples, 1, sizeof(samples));
-	measure("", nothing);
-#ifdef __x86_64__
-	measure("syscall-lseek", lseek_syscall);
-	measure("int80-getppid", getppid_int80);
+	measure("syscall-lseek", lseek_syscall, REPS);
+	measure("int80-getppid", getppid_int80, REPS);
 
 	/*
 	 * The pages are there, only the mapping is not: the fault itself,
@@ -134,21 +205,64 @@ int main(void)
 	 */
 	touched = mmap(NULL, len, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (touched == MAP_FAILED ||
-	    madvise(touched, len, MADV_DONTNEED)) {
-		perror("cost: shared memory");
-		return 1;
-	}
-	measure("fault-shared", touch);
+	if (touched == MAP_FAILED || madvise(touched, len, MADV_DONTNEED))
+		die("cost: shared memory");
+	measure("fault-shared", touch, REPS);
+	munmap(touched, len);
+
+	/* Between pages of another kind, so that no mapping is split or merged. */
+	page = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED || mprotect(page + PAGE, PAGE, PROT_READ | PROT_WRITE))
+		die("cost: a page");
+	page += PAGE;
+	measure("mprotect", protect, REPS_LONG);
+	measure("mmap-munmap", unmap, REPS_LONG);
+
+	signal(SIGUSR1, handler);
+	measure("signal", signal_self, REPS_LONG);
+
+	/*
+	 * Of two processes of one real-time priority each runs until it waits
+	 * for the other: always the same switches.
+	 */
+	if (sched_setscheduler(0, SCHED_FIFO, &first))
+		die("cost: sched_setscheduler");
+	measure("fork-exit", fork_exit, REPS_LONG);
+
+	if (pipe(to_child) || pipe(from_child))
+		die("cost: pipe");
+	pid = fork();
+	if (pid < 0)
+		die("cost: fork");
+	if (!pid)
+		echo();
+	measure("pipe", pipe_round, REPS_LONG);
+	close(to_child[1]);
+	waitpid(pid, NULL, 0);
+}
 #else
+static void measure_32(void)
+{
 	vdso_entry = getauxval(AT_SYSINFO);
 	if (!vdso_entry) {
 		fprintf(stderr, "cost: no vDSO entry\n");
-		return 1;
+		exit(1);
 	}
-	measure("sysenter-getppid", getppid_vdso);
-	measure("sysenter-lseek", lseek_vdso);
-	measure("int80-getppid-32", getppid_int80);
+	measure("sysenter-getppid", getppid_vdso, REPS);
+	measure("sysenter-lseek", lseek_vdso, REPS);
+	measure("int80-getppid-32", getppid_int80, REPS);
+}
+#endif
+
+int main(void)
+{
+	/* No page of our own may be missing during the measurement. */
+	memset(samples, 1, sizeof(samples));
+	measure("", nothing, REPS);
+#ifdef __x86_64__
+	measure_64();
+#else
+	measure_32();
 #endif
 	return 0;
 }
