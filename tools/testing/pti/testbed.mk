@@ -19,7 +19,7 @@ export ACCEL
 BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
-.PHONY: deps initramfs boot shell test test-quick kunit mutants cost cost-pcid checker \
+.PHONY: deps initramfs boot shell test test-quick kunit mutants cost cost-pcid growth checker \
 	selftests-x86 pcid-test bed-options help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
@@ -60,6 +60,9 @@ cost: kernel stock stripped initramfs ## count the instructions that isolation c
 
 cost-pcid: kernel stock stripped initramfs ## the same with PCID, on Bochs, with INVPCID and without
 	@$(BED)/cost.sh --bochs
+
+growth: kernel stock stripped initramfs ## measure how much larger the isolation makes the kernel, beside stock's
+	@$(BED)/growth.sh
 
 pcid-test: ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, against a model
 	@mkdir -p build/host
