@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include "ldt.h"
 #include "meminfo.h"
@@ -44,16 +45,18 @@ static bool write_file(const char *path, const char *text)
 	return good;
 }
 
-/* Each process opens its own: the file is that of the process that opened it. */
-static int fail_open(void)
+static int fail_open(pid_t pid)
 {
-	return open("/proc/self/fail-nth", O_RDWR);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fail-nth", pid);
+	return open(path, O_RDWR | O_CLOEXEC);
 }
 
 /* Let allocations fail that may wait for memory, of single pages too. */
 static void fail_need(void)
 {
-	int fd = fail_open();
+	int fd = fail_open(getpid());
 
 	if (fd < 0)
 		ksft_exit_skip("no fail-nth: the kernel has no fault injection\n");
@@ -139,7 +142,7 @@ static enum outcome fork_once(int fd, unsigned int nth, bool ldt)
 
 static enum outcome try_fork(unsigned int nth, bool ldt)
 {
-	int fd = fail_open();
+	int fd = fail_open(getpid());
 	enum outcome out;
 
 	if (ldt && ldt_write(ldt_desc(0, &word, LDT_DATA)))
@@ -162,37 +165,54 @@ static enum outcome fork_with_ldt(unsigned int nth)
 }
 
 /*
- * The new image looks whether the point was reached: main(). An old image that
- * is gone already cannot be told of an error; SIGSEGV is what it gets instead.
+ * The tracer of a process hears of its exec before the new image has run: what
+ * fails from then on is the image's own affair. An old image that is gone
+ * already cannot be told of an error; SIGSEGV is what it gets instead.
  */
 static enum outcome exec_once(unsigned int nth)
 {
 	pid_t pid = fork();
-	char fd_text[16];
-	int fd, status;
+	bool failed;
+	int fd, err, status;
 
 	if (!pid) {
-		fd = fail_open();
-		snprintf(fd_text, sizeof(fd_text), "%d", fd);
+		fd = fail_open(getpid());
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		fail_arm(fd, nth);
-		execl(self, "alloc_fail", "end", fd_text, NULL);
-		status = errno;
-		if (!fail_disarm(fd))
-			_exit(WRONG);
+		execl(self, "alloc_fail", "end", NULL);
+		err = errno;
+		failed = fail_disarm(fd);
 		/*
 		 * The ELF loader calls a file without memory for its headers no
 		 * program, and arguments without a page for them too long.
 		 */
-		if (status == ENOMEM || status == ENOEXEC || status == E2BIG)
+		if (failed && (err == ENOMEM || err == ENOEXEC || err == E2BIG))
 			_exit(FAILED);
-		ksft_print_msg("exec, point %u: errno %d\n", nth, status);
+		ksft_print_msg("exec, point %u: errno %d\n", nth, err);
 		_exit(WRONG);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return WRONG;
+	/* The tracer hears of the signal first. */
+	if (WIFSTOPPED(status) && WSTOPSIG(status) == SIGSEGV &&
+	    (ptrace(PTRACE_CONT, pid, NULL, SIGSEGV) ||
+	     waitpid(pid, &status, 0) != pid))
+		return WRONG;
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV)
 		return FAILED;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : WRONG;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == FAILED)
+		return FAILED;
+	if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP) {
+		ksft_print_msg("exec, point %u: status %x\n", nth, status);
+		return WRONG;
+	}
+
+	fd = fail_open(pid);
+	failed = fail_disarm(fd);
+	close(fd);
+	if (ptrace(PTRACE_CONT, pid, NULL, NULL) || waitpid(pid, &status, 0) != pid || status)
+		return WRONG;
+	return failed ? COPED : REACHED_END;
 }
 
 static enum outcome try_exec(unsigned int nth)
@@ -209,7 +229,7 @@ static enum outcome try_ldt(unsigned int nth, unsigned int nr)
 {
 	static __u64 before[LDT_ENTRIES], after[LDT_ENTRIES];
 	struct user_desc desc = ldt_desc(nr, &word, LDT_DATA);
-	int fd = fail_open(), ret, bytes;
+	int fd = fail_open(getpid()), ret, bytes;
 	bool failed;
 
 	if (nr && ldt_write(ldt_desc(0, &word, LDT_DATA)))
@@ -300,8 +320,8 @@ int main(int argc, char **argv)
 	unsigned long n;
 	ssize_t len;
 
-	if (argc == 3 && !strcmp(argv[1], "end"))
-		return fail_disarm(atoi(argv[2])) ? COPED : REACHED_END;
+	if (argc == 2 && !strcmp(argv[1], "end"))
+		return 0;
 	pti_start(argc, argv);
 	ldt_need();
 	fail_need();
@@ -315,9 +335,9 @@ int main(int argc, char **argv)
 	pti_pin(0);
 
 	/* The mm, its root and one level of tables at the least. */
-	test("fork", fork_plain, 5, n);
+	test("fork", fork_plain, 5, n / 10 + 1);
 	test("fork with an LDT", fork_with_ldt, 7, n);
-	test("exec", try_exec, 5, n);
+	test("exec", try_exec, 5, n / 10 + 1);
 	/* The LDT and its entries; under isolation the tables of the alias. */
 	test("first LDT", ldt_first, pti_on() ? 5 : 2, n);
 	test("another LDT", ldt_second, 2, n);
