@@ -3,7 +3,8 @@
 #
 # The checks of the base and of the series, one each call:
 #
-#	check.sh words | strip | copies | style | bugs | exports | objects | off | ksrc | refresh
+#	check.sh words | strip | copies | style | bugs | exports | off | ksrc | refresh
+#	check.sh objects some | all
 #	check.sh versions oldest | all
 #
 # The Makefile says what each of them shows.
@@ -206,36 +207,51 @@ check_exports() {
 	ok "$(wc -l <"$tmp/ours") exports, the stock kernel's"
 }
 
-check_objects() {
-	[ "$(lgit rev-parse "stock^{tree}")" != "$(lgit rev-parse "stripped^{tree}")" ] ||
-		die "the source has no PTI of its own to compare with"
-	"$base/kernel.sh" stockoff
-	"$base/kernel.sh" stripped
-	program objcmp -lelf
-	"$tmp/objcmp" "$build/stockoff/obj" "$build/stripped/obj" "$base/exceptions.txt" ||
-		die "the stripped kernel is not stock with its isolation off"
+# compare_objects KERNEL1 KERNEL2 EXCEPTIONS: in the directories of $our_dirs
+compare_objects() {
+	for kernel in "$1" "$2"; do
+		mkdir "$tmp/$kernel"
+		(cd "$build/$kernel/obj" && find $our_dirs -name '*.o' ! -path 'arch/x86/boot/*' \
+			-exec cp --parents -l -t "$tmp/$kernel" {} +)
+	done
+	awk -F '\t' '/^#/ || $1 !~ /^arch.x86.boot/' "$3" >"$tmp/exceptions"
+	"$tmp/objcmp" "$tmp/$1" "$tmp/$2" "$tmp/exceptions"
 }
 
-check_off() {
-	"$base/kernel.sh" stripped
-	"$base/kernel.sh" off
-	# A hook somewhere else must not go unseen
-	lgit diff --name-only stripped refs/pti/next -- '*.[chS]' ':!tools' ':!Documentation' |
+# only_in_our_dirs COMMIT1 COMMIT2: code that differs somewhere else would go unseen
+only_in_our_dirs() {
+	lgit diff --name-only "$1" "$2" -- '*.[chS]' ':!tools' ':!Documentation' |
 		while read -r file; do
-			for dir in $off_dirs; do
+			for dir in include $our_dirs; do
 				case $file in "$dir"/*) continue 2 ;; esac
 			done
 			echo "$file"
 		done >"$tmp/elsewhere"
 	[ ! -s "$tmp/elsewhere" ] ||
-		die "not in $off_dirs, which are all that is compared: $(head -n 1 "$tmp/elsewhere")"
-	for kernel in stripped off; do
-		mkdir "$tmp/$kernel"
-		(cd "$build/$kernel/obj" && find $off_dirs -name '*.o' ! -path 'arch/x86/boot/*' \
-			-exec cp --parents -l -t "$tmp/$kernel" {} +)
-	done
+		die "not in $our_dirs, which are all that is compared: $(head -n 1 "$tmp/elsewhere")"
+}
+
+check_objects() {
+	[ "$(lgit rev-parse "stock^{tree}")" != "$(lgit rev-parse "stripped^{tree}")" ] ||
+		die "the source has no PTI of its own to compare with"
 	program objcmp -lelf
-	"$tmp/objcmp" "$tmp/stripped" "$tmp/off" "$base/exceptions-off.txt" ||
+	"$base/kernel.sh" stripped
+	if [ "$1" = all ]; then
+		"$base/kernel.sh" stockoff
+		"$tmp/objcmp" "$build/stockoff/obj" "$build/stripped/obj" "$base/exceptions.txt"
+	else
+		only_in_our_dirs stock stripped
+		DIRS=$our_dirs "$base/kernel.sh" stockoff
+		compare_objects stockoff stripped "$base/exceptions.txt"
+	fi || die "the stripped kernel is not stock with its isolation off"
+}
+
+check_off() {
+	program objcmp -lelf
+	only_in_our_dirs stripped refs/pti/next
+	"$base/kernel.sh" stripped
+	DIRS=$our_dirs "$base/kernel.sh" off
+	compare_objects stripped off "$base/exceptions-off.txt" ||
 		die "our kernel with the option off is not the stripped one"
 }
 
@@ -354,9 +370,12 @@ check_versions() {
 }
 
 case ${1:-} in
-words|strip|copies|style|bugs|exports|objects|off|ksrc|refresh)
+words|strip|copies|style|bugs|exports|off|ksrc|refresh)
 	[ -d "$linux/.git" ] || die "no build/linux: 'make tree' makes it"
 	check_"$1" ;;
+objects)
+	[ -d "$linux/.git" ] || die "no build/linux: 'make tree' makes it"
+	check_objects "${2:-all}" ;;
 versions)
 	check_versions "${2:-all}" ;;
 *)

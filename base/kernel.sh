@@ -5,10 +5,8 @@
 #
 #	kernel.sh ours			build/, from build/linux as it is there
 #	kernel.sh stock|stripped	build/stock, build/stripped
-#	kernel.sh stockoff		build/stockoff: stock source, isolation
-#					configured off
-#	kernel.sh off			build/off: our source so configured, no more than
-#					the objects of the directories that we change
+#	kernel.sh off|stockoff		build/off, build/stockoff: our and the stock
+#					source, isolation configured off
 #	kernel.sh kunit			build/kunit, from build/linux, with the tests
 #					that run in the kernel (kunit.config)
 #	kernel.sh NAME COMMIT		build/NAME, any commit
@@ -16,7 +14,8 @@
 #	kernel.sh style - OBJECT...	no kernel, but these objects, with W=1 and sparse
 #
 # leaves bzImage, vmlinux and System.map there, and the objects in obj/. A line
-# says how far it is, the full log is build/logs/kernel-NAME.log.
+# says how far it is, the full log is build/logs/kernel-NAME.log. With DIRS="DIR..."
+# no kernel, but the objects of these directories.
 
 set -eu
 base=$(cd "$(dirname "$0")" && pwd)
@@ -115,10 +114,11 @@ fi
 
 total=
 targets="bzImage vmlinux modules"
-case $name in
-off) targets="prepare $(printf '%s/ ' $off_dirs)" ;;
-*) [ -f "$out/obj/vmlinux" ] || total=" of about 1800" ;;
-esac
+if [ "${DIRS:-}" ]; then
+	targets=$(printf '%s/ ' $DIRS)
+elif [ ! -f "$out/obj/vmlinux" ]; then
+	total=" of about 1800"
+fi
 start=$(date +%s)
 kmake -j"${J:-$(nproc)}" $targets >>"$log" 2>&1 &
 pid=$!
@@ -139,8 +139,8 @@ else
 	rm -f "$log.warnings"
 fi
 
-if [ "$name" = off ]; then
-	echo "kernel: $name: the objects of $off_dirs are ready ($(($(date +%s) - start)) s)"
+if [ "${DIRS:-}" ]; then
+	echo "kernel: $name: the objects of $DIRS are ready ($(($(date +%s) - start)) s)"
 	exit
 fi
 for file in arch/x86/boot/bzImage vmlinux System.map; do

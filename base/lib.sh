@@ -9,8 +9,8 @@ linux=$build/linux
 logs=$build/logs
 me=$(basename "$0" .sh)
 
-# Where the series changes code: what is compared with its option off
-off_dirs="arch/x86 init kernel mm security"
+# Where the strip and the series change code
+our_dirs="arch/x86 init kernel mm security"
 
 # die TEXT: one line on stderr, and stop
 die() {

@@ -53,7 +53,8 @@ void pgd_pair_publish(void);
  * A root without a pair must not look like a user root: paranoid entries go by
  * bit 12 of CR3. It needs this alignment, as the first page of a pair has.
  */
-#define PGD_ROOT_ALIGN	(2 * PAGE_SIZE)
+#define PGD_ROOT_ALIGN		(2 * PAGE_SIZE)
+#define pgd_root_align(addr)	ALIGN(addr, PGD_ROOT_ALIGN)
 
 /**
  * pgd_pair_user_root() - the user root behind a kernel root
@@ -132,6 +133,7 @@ static inline p4d_t p4d_mirror(p4d_t *p4dp, p4d_t p4d)
 
 #define PGD_MIRROR_NX		0UL
 #define PGD_ROOT_ALIGN		PAGE_SIZE
+#define pgd_root_align(addr)	(addr)
 
 #define pgd_single_root(get_page, gfp)	((pgd_t *)get_page(gfp))
 
