@@ -38,15 +38,15 @@ struct pti_pcid {
 /**
  * pti_pcid_load() - an mm is about to be loaded
  * @s: the CPU's state
- * @kernel_cr3: kernel CR3 of the mm, without CR3_NOFLUSH
+ * @cr3: what is about to be written to CR3 for it. With PCID, CR3_NOFLUSH is set
+ *	in it if the translations of @asid are up to date; without, it never is
  * @asid: its ASID; 0 without PCID
- * @flush: its translations are out of date
  * @pcid: CR4.PCIDE is in use
  */
-static inline void pti_pcid_load(struct pti_pcid *s, unsigned long kernel_cr3,
-				 unsigned short asid, bool flush, bool pcid)
+static inline void pti_pcid_load(struct pti_pcid *s, unsigned long cr3,
+				 unsigned short asid, bool pcid)
 {
-	unsigned long user_cr3 = kernel_cr3 | (1UL << PTI_USER_ROOT_BIT);
+	unsigned long user_cr3 = cr3 | (1UL << PTI_USER_ROOT_BIT);
 
 	if (pcid) {
 		user_cr3 |= 1UL << PTI_USER_PCID_BIT;
@@ -55,9 +55,12 @@ static inline void pti_pcid_load(struct pti_pcid *s, unsigned long kernel_cr3,
 		if (!(s->user_cr3 & CR3_NOFLUSH))
 			s->owed |= 1U << s->asid;
 
-		if (!flush && !(s->owed & (1U << asid)))
-			user_cr3 |= CR3_NOFLUSH;
-		s->owed &= ~(1U << asid);
+		/* Seldom: what is owed is mostly paid by the ASID that owes it. */
+		if (s->owed) {
+			if (s->owed & (1U << asid))
+				user_cr3 &= ~CR3_NOFLUSH;
+			s->owed &= ~(1U << asid);
+		}
 		s->asid = asid;
 	}
 
@@ -72,10 +75,11 @@ static inline void pti_pcid_load(struct pti_pcid *s, unsigned long kernel_cr3,
  */
 static inline bool pti_pcid_take_kernel_stale(struct pti_pcid *s)
 {
-	bool stale = s->kernel_stale;
+	if (!s->kernel_stale)
+		return false;
 
 	s->kernel_stale = false;
-	return stale;
+	return true;
 }
 
 #endif /* _X86_MM_PTI_PCID_H */

@@ -20,6 +20,16 @@
 
 DECLARE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
 
+/*
+ * Not inline, so that with isolation off a switch of mms pays one jump; static, so
+ * that the compiler knows which registers it leaves alone.
+ */
+static noinline __maybe_unused void __pti_load_mm(unsigned long cr3, u16 asid)
+{
+	pti_pcid_load(this_cpu_ptr(&pti_pcid), cr3, asid,
+		      cpu_feature_enabled(X86_FEATURE_PTI_PCID));
+}
+
 /**
  * pti_load_mm() - tlb.c is about to write CR3
  * @cr3: what it writes: kernel CR3 of the mm; CR3_NOFLUSH clear if the
@@ -31,9 +41,7 @@ DECLARE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
 static inline void pti_load_mm(unsigned long cr3, u16 asid)
 {
 	if (cpu_feature_enabled(X86_FEATURE_PTI))
-		pti_pcid_load(this_cpu_ptr(&pti_pcid), cr3 & ~CR3_NOFLUSH, asid,
-			      !(cr3 & CR3_NOFLUSH),
-			      cpu_feature_enabled(X86_FEATURE_PTI_PCID));
+		__pti_load_mm(cr3, asid);
 }
 
 /**

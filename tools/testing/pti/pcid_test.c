@@ -46,6 +46,12 @@ static unsigned long kernel_cr3(unsigned int asid)
 	return 0x100000UL * (asid + 1) + asid + 1;
 }
 
+/* As tlb.c loads an mm. */
+static void load(struct pti_pcid *s, unsigned int asid, bool flush)
+{
+	pti_pcid_load(s, kernel_cr3(asid) | (flush ? 0 : CR3_NOFLUSH), asid, true);
+}
+
 static void random_walk(void)
 {
 	unsigned long missing = 0, needless = 0, wrong = 0, cr3, step;
@@ -56,7 +62,7 @@ static void random_walk(void)
 
 	/* The state that a CPU starts with owes ASID 0 a flush. */
 	stale[0] = true;
-	pti_pcid_load(&s, kernel_cr3(0), 0, true, true);
+	load(&s, 0, true);
 
 	for (step = 0; step < STEPS; step++) {
 		switch (rand() % 4) {
@@ -64,7 +70,7 @@ static void random_walk(void)
 			asid = rand() % ASIDS;
 			flush = !(rand() % 4);
 			stale[asid] |= flush;
-			pti_pcid_load(&s, kernel_cr3(asid), asid, flush, true);
+			load(&s, asid, flush);
 			break;
 		case 1:
 			/* As this_cpu_and() in pti_owe_user_flush(). */
@@ -89,21 +95,21 @@ static void single_steps(void)
 {
 	struct pti_pcid s = { 0 };
 
-	pti_pcid_load(&s, kernel_cr3(0), 0, true, false);
+	pti_pcid_load(&s, kernel_cr3(0), 0, false);
 	check(s.user_cr3 == (kernel_cr3(0) | 0x1000),
 	      "without PCID, neither the user PCID nor NOFLUSH is in CR3");
 
 	s = (struct pti_pcid) { 0 };
-	pti_pcid_load(&s, kernel_cr3(ASIDS - 1), ASIDS - 1, true, true);
+	load(&s, ASIDS - 1, true);
 	exit_to_user(&s);
-	pti_pcid_load(&s, kernel_cr3(0), 0, false, true);
+	load(&s, 0, false);
 	exit_to_user(&s);
-	pti_pcid_load(&s, kernel_cr3(ASIDS - 1), ASIDS - 1, false, true);
+	load(&s, ASIDS - 1, false);
 	check(s.user_cr3 & CR3_NOFLUSH, "an ASID that is up to date is loaded without a flush");
 
 	s.user_cr3 &= ~CR3_NOFLUSH;
-	pti_pcid_load(&s, kernel_cr3(1), 1, false, true);
-	pti_pcid_load(&s, kernel_cr3(ASIDS - 1), ASIDS - 1, false, true);
+	load(&s, 1, false);
+	load(&s, ASIDS - 1, false);
 	check(!(s.user_cr3 & CR3_NOFLUSH), "a debt that was not paid survives other mms");
 
 	check(!pti_pcid_take_kernel_stale(&s), "no ASID is stale for the kernel at first");
