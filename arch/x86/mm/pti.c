@@ -16,7 +16,6 @@
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 
@@ -298,61 +297,24 @@ VISIBLE_IF_KUNIT bool __init pti_build(pgd_t *root, const struct pti_row *rows, 
 	return true;
 }
 
-/* Frames that a walk has met; more than there are, and some count twice. */
-struct pti_frames {
-	unsigned long	frame[128];
-	unsigned int	nr;
-	unsigned long	pages;
-};
-
-static void pti_count_frame(struct pti_frames *frames, unsigned long frame)
-{
-	unsigned int i;
-
-	for (i = 0; i < frames->nr; i++) {
-		if (frames->frame[i] == frame)
-			return;
-	}
-	if (frames->nr < ARRAY_SIZE(frames->frame))
-		frames->frame[frames->nr++] = frame;
-	frames->pages++;
-}
-
 /*
- * Frames below a shared table, each once: espfix maps a few frames many thousand
- * times, by neighbouring entries of the upper levels that are the same.
+ * Frames below a shared table. espfix maps a few frames many thousand times, by
+ * entries of one table, at each level, that are the same: those count once.
  */
-static void pti_count_table(struct pti_frames *frames, unsigned long *table, int level)
+static unsigned long pti_count_table(const unsigned long *table, int level)
 {
-	unsigned long last = 0;
-	unsigned int i;
+	unsigned long pages = 0;
+	unsigned int i, first;
 
 	for (i = 0; i < PTRS_PER_PTE; i++) {
-		if (!(table[i] & _PAGE_PRESENT) || table[i] == last)
+		if (!(table[i] & _PAGE_PRESENT))
 			continue;
-		last = table[i];
-		if (level > 1)
-			pti_count_table(frames, __va(last & PTE_PFN_MASK), level - 1);
-		else
-			pti_count_frame(frames, last & PTE_PFN_MASK);
+		for (first = 0; (table[first] ^ table[i]) & PTE_PFN_MASK; first++)
+			;
+		if (first == i)
+			pages += level > 1 ? pti_count_table(__va(table[i] & PTE_PFN_MASK),
+							     level - 1) : 1;
 	}
-}
-
-/* Not reentrant: too large for the stack, and asked for by people only. */
-static unsigned long pti_shared_pages(unsigned long addr)
-{
-	pgd_t *pgd = pgd_offset_pgd(pgd_pair_user_root(swapper_pg_dir), addr);
-	static DEFINE_MUTEX(mutex);
-	static struct pti_frames frames;
-	unsigned long pages;
-
-	mutex_lock(&mutex);
-	frames.nr = 0;
-	frames.pages = 0;
-	pti_count_table(&frames, (unsigned long *)p4d_pgtable(*p4d_offset(pgd, addr)), 3);
-	pages = frames.pages;
-	mutex_unlock(&mutex);
-
 	return pages;
 }
 
@@ -368,11 +330,15 @@ unsigned long pti_row_pages(const struct pti_row *row, int cpu)
 {
 	struct pti_range range = pti_row_range(row, cpu);
 	unsigned long addr, pages = 0;
+	pgd_t *pgd;
 
 	if (row->where == PTI_AT_LDT)
 		return 0;
-	if (row->flags & PTI_SHARED)
-		return pti_shared_pages(range.start);
+	if (row->flags & PTI_SHARED) {
+		pgd = pgd_offset_pgd(pgd_pair_user_root(swapper_pg_dir), range.start);
+		return pti_count_table((unsigned long *)p4d_pgtable(*p4d_offset(pgd, range.start)),
+				       3);
+	}
 
 	for (addr = range.start; addr < range.end; addr += PAGE_SIZE)
 		pages += !!pti_user_leaf(addr);
