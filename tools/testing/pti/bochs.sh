@@ -41,7 +41,8 @@ make_medium()
 }
 
 # The display is a VNC server that waits for nobody; of several Bochs at once
-# each takes the next free port by itself.
+# each takes the next free port by itself. The time of day is always the same, so
+# that a run is: cost.sh counts instructions.
 start_bochs()
 {
 	bios=$(first /usr/share/bochs/BIOS-bochs-latest) || exit
@@ -60,7 +61,7 @@ floppy_bootsig_check: disabled=1
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path=$tmp/cd.iso, status=inserted
 com1: enabled=1, mode=file, dev=$tmp/serial
-clock: sync=none
+clock: sync=none, time0=1700000000
 log: $tmp/bochs.log
 panic: action=fatal
 error: action=report
