@@ -145,7 +145,9 @@ static enum outcome try_fork(unsigned int nth, bool ldt)
 	int fd = fail_open(getpid());
 	enum outcome out;
 
-	if (ldt && ldt_write(ldt_desc(0, &word, LDT_DATA)))
+	/* A full one: what is lost of it would be seen soonest. */
+	if (ldt && (ldt_write(ldt_desc(0, &word, LDT_DATA)) ||
+		    ldt_write(ldt_desc(LDT_ENTRIES - 1, &word, LDT_DATA))))
 		return WRONG;
 	out = fork_once(fd, nth, ldt);
 	/* As if nothing had been, in the parent and in the next child. */
@@ -336,7 +338,7 @@ int main(int argc, char **argv)
 
 	/* The mm, its root and one level of tables at the least. */
 	test("fork", fork_plain, 5, n / 10 + 1);
-	test("fork with an LDT", fork_with_ldt, 7, n);
+	test("fork with an LDT", fork_with_ldt, 7, n / 10 + 1);
 	test("exec", try_exec, 5, n / 10 + 1);
 	/* The LDT and its entries; under isolation the tables of the alias. */
 	test("first LDT", ldt_first, pti_on() ? 5 : 2, n);
