@@ -30,8 +30,8 @@
 #include "pti_exposure.h"
 #include "pti_mode.h"
 
-/* Serialises changes of the leaves of run-time rows. */
-static DEFINE_SPINLOCK(pti_lock);
+/* Serialises changes of the leaves of run-time rows; taken with preemption off. */
+static DEFINE_RAW_SPINLOCK(pti_lock);
 
 /**
  * pti_row_is_per_cpu() - does a row mean other pages on each CPU?
@@ -455,9 +455,9 @@ void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
 	if (!cpu_feature_enabled(X86_FEATURE_PTI))
 		return;
 
-	spin_lock_irqsave(&pti_lock, flags);
+	raw_spin_lock_irqsave(&pti_lock, flags);
 	pti_expose_pages(swapper_pg_dir, &pti_rows[row], va, va + size);
-	spin_unlock_irqrestore(&pti_lock, flags);
+	raw_spin_unlock_irqrestore(&pti_lock, flags);
 }
 
 /**
@@ -481,7 +481,7 @@ void pti_conceal(enum pti_runtime_row row, void *addr, size_t size)
 	if (!cpu_feature_enabled(X86_FEATURE_PTI))
 		return;
 
-	spin_lock_irqsave(&pti_lock, flags);
+	raw_spin_lock_irqsave(&pti_lock, flags);
 	pti_conceal_pages(swapper_pg_dir, &pti_rows[row], va, va + size);
-	spin_unlock_irqrestore(&pti_lock, flags);
+	raw_spin_unlock_irqrestore(&pti_lock, flags);
 }
