@@ -98,7 +98,8 @@ int pti_ldt_map(struct mm_struct *mm, struct ldt_struct *ldt)
  * @mm: the mm
  * @ldt: the LDT, which no CPU uses any more; or NULL
  *
- * On return its pages may be freed: no CPU has a translation to them left.
+ * On return its pages may be freed: no CPU that runs the process has a translation
+ * to them left, and one that does not flushes before it runs it again.
  *
  * Context: process, as for pti_ldt_map(). Never fails.
  */

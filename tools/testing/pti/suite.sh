@@ -374,7 +374,9 @@ workers=
 number=0 worker=0
 while IFS='	' read -r name _; do
 	number=$((number + 1))
-	grep -q -F "	$name" "$work/results" || result FAIL 0 "$name" /dev/null
+	awk -F'\t' -v name="$name" '
+		$2 == name || index($2, name ": ") == 1 { found = 1 }
+		END { exit !found }' "$work/results" || result FAIL 0 "$name" /dev/null
 done <"$work/todo"
 
 # A program, or a part of one, that only ever skipped has shown nothing.
