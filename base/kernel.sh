@@ -115,7 +115,8 @@ fi
 total=
 targets="bzImage vmlinux modules"
 if [ "${DIRS:-}" ]; then
-	targets=$(printf '%s/ ' $DIRS)
+	# kbuild comes to these from the top, not by way of arch/x86
+	targets=$(printf '%s/ ' $DIRS arch/x86/lib arch/x86/pci arch/x86/power)
 elif [ ! -f "$out/obj/vmlinux" ]; then
 	total=" of about 1800"
 fi
