@@ -175,7 +175,9 @@ check_bugs() {
 		what=$(echo $what)
 		[ "${what%% *}" = $number ] || die "past-bugs.txt: row $number is missing: $what"
 		case $(echo $answer) in
-		test) [ "$(echo $cases)" ] || die "past-bugs.txt: no case: $what" ;;
+		test)
+			[ "$(echo $cases)" ] || die "past-bugs.txt: no case: $what"
+			[ "$(echo $mutants)" ] || die "past-bugs.txt: no mutant: $what" ;;
 		cannot) [ "$(echo $why)" ] || die "past-bugs.txt: no reason: $what" ;;
 		open) ;;
 		*) die "past-bugs.txt: neither test, cannot nor open: $what" ;;
@@ -186,7 +188,13 @@ check_bugs() {
 			grep -q -x -e "$regex" "$tmp/cases" || { ok "no case $case: $what"; rc=1; }
 		done
 		for mutant in $mutants; do
-			[ -f "$bed/mutants/$mutant.patch" ] || { ok "no mutant $mutant: $what"; rc=1; }
+			patch=$bed/mutants/$mutant.patch
+			[ -f "$patch" ] || { ok "no mutant $mutant: $what"; rc=1; continue; }
+			by=$(sed -n 's/^Caught-by: *//p' "$patch")
+			case " $cases " in
+			*" $by "*) ;;
+			*) ok "$mutant is caught by $by, which the row lacks: $what"; rc=1 ;;
+			esac
 		done
 	done <"$tmp/rows"
 	[ $rc = 0 ] || die "past-bugs.txt names what is not there"

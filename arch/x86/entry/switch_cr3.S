@@ -58,8 +58,10 @@
  *	the user page table maps, or on none.
  * Out:	user page table; \scratch_reg and flags clobbered.
  *
- * An NMI or #MC between the read and the CR3 write cannot owe a flush, so
- * setting NOFLUSH again after the read loses none.
+ * Setting NOFLUSH again after the read loses no flush: between the read and the
+ * CR3 write only an NMI or #MC can come, and those drop no user page. What they
+ * drop in the kernel (APEI's fixmap) may owe one that nothing depends on, since
+ * the user page table never held it.
  */
 .macro SWITCH_TO_USER_CR3 scratch_reg:req
 	ALTERNATIVE_2 "",						   \
@@ -105,7 +107,8 @@
  *
  * A kernel table was never left, so only a user CR3 is written back. The
  * interrupted path pays what is owed when it takes user_cr3 itself; what runs
- * between paranoid entry and exit owes nothing to the interrupted PCID.
+ * between paranoid entry and exit drops nothing that the interrupted PCID could
+ * hold.
  */
 .macro RESTORE_CR3 save_reg:req
 	ALTERNATIVE_2 "",						   \

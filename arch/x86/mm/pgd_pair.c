@@ -117,8 +117,8 @@ void pgd_pair_free(pgd_t *pgd)
  *
  * - Only the user half is mirrored. What the kernel half of a user root shows
  *   is the mapper's business alone.
- * - Only entries with _PAGE_USER are: a supervisor mapping in the user half
- *   (EFI's, before its first call) is the kernel's own and is not shown.
+ * - Only entries with _PAGE_USER are: a supervisor mapping in the user half is
+ *   the kernel's own and is not shown.
  * - The kernel's copy is not executable. Whatever returns to user mode without
  *   switching CR3 then faults on its first instruction instead of running with
  *   the kernel mapped.

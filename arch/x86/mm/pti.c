@@ -49,7 +49,7 @@ bool pti_row_is_per_cpu(const struct pti_row *row)
  * @row: the row
  * @cpu: a possible CPU; any value if the row is not per CPU
  *
- * Return: the range, widened to whole pages.
+ * Return: the range. The mapper accepts it only if it is of whole pages.
  */
 struct pti_range pti_row_range(const struct pti_row *row, int cpu)
 {
@@ -57,7 +57,7 @@ struct pti_range pti_row_range(const struct pti_row *row, int cpu)
 	unsigned long start = row->start;
 
 	if (row->end)
-		size = (unsigned long)row->end - start;
+		size = PAGE_ALIGN((unsigned long)row->end) - start;
 
 	if (row->where == PTI_AT_PERCPU)
 		start = (unsigned long)per_cpu_ptr((void __percpu __force *)start, cpu);
@@ -67,8 +67,8 @@ struct pti_range pti_row_range(const struct pti_row *row, int cpu)
 		start += PTI_LDT_BASE;
 
 	return (struct pti_range) {
-		.start	= PAGE_ALIGN_DOWN(start),
-		.end	= PAGE_ALIGN(start + size),
+		.start	= start,
+		.end	= start + size,
 	};
 }
 
@@ -264,7 +264,7 @@ VISIBLE_IF_KUNIT const char *__init pti_map_row(pgd_t *root, const struct pti_ro
 		return "writable and executable";
 	if (range.start >= range.end || range.start < ~__VIRTUAL_MASK)
 		return "not a range of the kernel half";
-	if (!IS_ALIGNED(row->start, PAGE_SIZE) && row->where != PTI_AT_PERCPU)
+	if (!IS_ALIGNED(range.start | range.end, PAGE_SIZE))
 		return "not aligned to a page";
 	if (row->flags & PTI_SHARED)
 		return pti_share(root, row);

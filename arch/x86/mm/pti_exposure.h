@@ -44,9 +44,10 @@ enum pti_where {
  * @reason: why user mode must have it mapped
  * @where: what @start is relative to
  * @flags: how and when it is mapped
- * @start: first byte
- * @size: in bytes, or 0 where @end gives it
- * @end: symbol behind the last byte, for rows that the linker sizes
+ * @start: first byte; page-aligned, once it is an address
+ * @size: in bytes, whole pages, or 0 where @end gives it
+ * @end: symbol behind the last byte, for rows that the linker sizes; it has to
+ *	leave the rest of that page empty
  */
 struct pti_row {
 	const char	*name;
@@ -63,8 +64,8 @@ extern const unsigned int pti_nr_rows;
 
 /**
  * struct pti_range - the pages that a row means on one CPU
- * @start: page-aligned
- * @end: page-aligned, exclusive
+ * @start: page-aligned, in a row that the mapper accepts
+ * @end: likewise, exclusive
  */
 struct pti_range {
 	unsigned long	start;

@@ -85,7 +85,9 @@ static bool __init pti_wanted(void)
 /*
  * The early mappings of image and fixmap have global leaves. A global TLB entry
  * made by kernel mode stays usable in user mode, so none may remain that the user
- * page table does not hold itself.
+ * page table does not hold itself. What early_ioremap() has mapped so far is for
+ * its users to unmap, which drops it from the TLB, before there is user mode;
+ * check_early_ioremap_leak() warns of what is left.
  */
 static void __init pti_drop_early_global(void)
 {

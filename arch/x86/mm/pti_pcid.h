@@ -13,7 +13,8 @@
  *
  * Every function runs on the CPU that owns the state, with interrupts off and not
  * in an NMI. pti_tlb.h owes a flush, or marks the kernel's translations stale, by
- * one instruction, which needs neither.
+ * one instruction, which needs neither: an NMI that drops a kernel page marks them
+ * before or after pti_pcid_take_kernel_stale(), and is not forgotten.
  */
 #ifndef _X86_MM_PTI_PCID_H
 #define _X86_MM_PTI_PCID_H

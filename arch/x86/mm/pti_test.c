@@ -204,6 +204,7 @@ static unsigned long user_leaves(struct kunit *test)
 /* What the mapper says to a row; the first is for nothing. */
 static const char mapped[] = "mapped";
 static const char no_range[] = "not a range of the kernel half";
+static const char not_aligned[] = "not aligned to a page";
 static const char no_slot[] = "shared, but not a whole slot";
 static const char not_mapped[] = "the kernel does not map it";
 static const char mapped_twice[] = "mapped by two rows";
@@ -238,22 +239,27 @@ static const char *__init map_range(unsigned long start, unsigned long size, uns
 #define EXPECT_RANGE(test, start, size, flags, says)					\
 	KUNIT_EXPECT_STREQ(test, map_range(start, size, flags), says)
 
-/* A row may start and end anywhere: all of its pages are shown, and none beside. */
+/*
+ * A row starts and ends at a page: neither is what lies beside it shown, nor is it
+ * cut short.
+ */
 static void __init unaligned_rows(struct kunit *test)
 {
 	static const struct {
-		unsigned long offset, size, first, nr;
+		unsigned long offset, size, nr;
 	} cases[] = {
-		{ 0,			1,			0, 1 },
-		{ 0,			PAGE_SIZE,		0, 1 },
-		{ 0,			PAGE_SIZE + 1,		0, 2 },
-		{ 1,			PAGE_SIZE - 1,		0, 1 },
-		{ 1,			PAGE_SIZE,		0, 2 },
-		{ PAGE_SIZE - 1,	1,			0, 1 },
-		{ PAGE_SIZE - 1,	2,			0, 2 },
-		{ PAGE_SIZE - 1,	PAGE_SIZE + 2,		0, 3 },
-		{ PAGE_SIZE,		PAGE_SIZE,		1, 1 },
-		{ PAGE_SIZE + 0x123,	2 * PAGE_SIZE,		1, 3 },
+		{ 0,			1,			0 },
+		{ 0,			PAGE_SIZE - 1,		0 },
+		{ 0,			PAGE_SIZE,		1 },
+		{ 0,			PAGE_SIZE + 1,		0 },
+		{ 1,			PAGE_SIZE - 1,		0 },
+		{ 1,			PAGE_SIZE,		0 },
+		{ PAGE_SIZE - 1,	1,			0 },
+		{ PAGE_SIZE - 1,	2,			0 },
+		{ PAGE_SIZE - 1,	PAGE_SIZE + 2,		0 },
+		{ PAGE_SIZE,		PAGE_SIZE,		1 },
+		{ PAGE_SIZE,		2 * PAGE_SIZE,		2 },
+		{ PAGE_SIZE + 0x123,	2 * PAGE_SIZE,		0 },
 	};
 	unsigned long here = (unsigned long)per_cpu_ptr(&somewhere, 0);
 	unsigned long base = PAGE_ALIGN(here) + PAGE_SIZE;
@@ -265,16 +271,19 @@ static void __init unaligned_rows(struct kunit *test)
 		clear_user_root(test->priv);
 		row.start = (__force unsigned long)&somewhere + base - here + cases[i].offset;
 		row.size = cases[i].size;
-		EXPECT_ROW(test, &row, mapped);
+		EXPECT_ROW(test, &row, cases[i].nr ? mapped : not_aligned);
 
 		KUNIT_EXPECT_EQ_MSG(test, user_leaves(test), cases[i].nr, "case %u", i);
-		for (page = cases[i].first; page < cases[i].first + cases[i].nr; page++)
-			KUNIT_EXPECT_EQ_MSG(test, user_leaf(test, base + page * PAGE_SIZE),
-					    FRAME(page + 1) | LEAF_R, "case %u", i);
+		for (page = 0; page < cases[i].nr; page++) {
+			unsigned long at = cases[i].offset + page * PAGE_SIZE;
+
+			KUNIT_EXPECT_EQ_MSG(test, user_leaf(test, base + at),
+					    (FRAME(1) + at) | LEAF_R, "case %u", i);
+		}
 	}
 }
 
-/* A row that a symbol ends goes up to that, whatever its size says. */
+/* A row that a symbol ends has all of that symbol's page, whatever its size says. */
 static void __init row_with_end(struct kunit *test)
 {
 	struct pti_row row = {
@@ -290,6 +299,11 @@ static void __init row_with_end(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, user_leaves(test), 2);
 	KUNIT_EXPECT_EQ(test, user_leaf(test, BASE), FRAME(0) | LEAF_R);
 	KUNIT_EXPECT_EQ(test, user_leaf(test, BASE + PAGE_SIZE), FRAME(1) | LEAF_R);
+
+	clear_user_root(test->priv);
+	row.end += PAGE_SIZE - 1;
+	EXPECT_ROW(test, &row, mapped);
+	KUNIT_EXPECT_EQ(test, user_leaves(test), 2);
 }
 
 /* An end that wraps must not turn into a row that is empty, or endless. */
@@ -299,7 +313,6 @@ static void __init end_of_address_space(struct kunit *test)
 	set_kernel_pages(test, BASE, 1, 4, LEAF_RW);
 
 	EXPECT_RANGE(test, -PAGE_SIZE, PAGE_SIZE, 0, no_range);
-	EXPECT_RANGE(test, -PAGE_SIZE, 1, 0, no_range);
 	EXPECT_RANGE(test, -PAGE_SIZE, 2 * PAGE_SIZE, 0, no_range);
 	EXPECT_RANGE(test, -2 * PAGE_SIZE, 2 * PAGE_SIZE, 0, no_range);
 	EXPECT_RANGE(test, -2 * PAGE_SIZE, -PAGE_SIZE, 0, no_range);
@@ -449,7 +462,7 @@ static void __init bad_ranges(struct kunit *test)
 	EXPECT_RANGE(test, TASK_SIZE_MAX - PAGE_SIZE, PAGE_SIZE, 0, no_range);
 	EXPECT_RANGE(test, TASK_SIZE_MAX, PAGE_SIZE, 0, no_range);
 	EXPECT_RANGE(test, TASK_SIZE_MAX + PAGE_SIZE, PAGE_SIZE, 0, no_range);
-	EXPECT_RANGE(test, BASE + 1, PAGE_SIZE, 0, "not aligned to a page");
+	EXPECT_RANGE(test, BASE + 1, PAGE_SIZE, 0, not_aligned);
 	KUNIT_EXPECT_EQ(test, user_leaves(test), 0);
 	KUNIT_EXPECT_EQ(test, ((struct fixture *)test->priv)->made, 0);
 }

@@ -58,7 +58,8 @@ static inline void pti_asid_0_loaded(void)
 /**
  * pti_owe_user_flush() - owe a flush to the loaded ASID's user PCID
  *
- * Context: any but NMI. One instruction, so that it needs no more than tlb.c's
+ * Context: any; in an NMI only for kernel pages, since SWITCH_TO_USER_CR3 may be
+ * setting NOFLUSH again. One instruction, so that it needs no more than tlb.c's
  * own callers do: if the mm changed in between, one flush too many is owed.
  */
 static inline void pti_owe_user_flush(void)

@@ -13,6 +13,7 @@
  *   arch/x86/mm/pti_ldt.c		the LDT of a process
  *   arch/x86/mm/pti_mode.c		the decision at boot, and the status
  *   arch/x86/mm/pti_debugfs.c		the exposure, for people to read
+ *   arch/x86/mm/pti_test.c		KUnit tests of the mapper and the mirroring
  */
 #ifndef _ASM_X86_PTI_H
 #define _ASM_X86_PTI_H
