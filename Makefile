@@ -11,7 +11,7 @@ SHELL := /bin/sh
 export J KSRC FORCE
 
 .DEFAULT_GOAL := help
-.PHONY: help tree kernel stock stripped kunit-kernel refresh series prefixes check check-fast \
+.PHONY: help tree kernel stock stripped size kunit-kernel refresh series prefixes check check-fast \
 	check-words check-strip check-copies check-style check-bugs check-exports check-objects check-off \
 	check-ksrc check-refresh check-version-other check-versions clean
 
@@ -31,6 +31,9 @@ stock: tree ## build the stock kernel of the same configuration, in build/stock
 
 stripped: tree ## build the kernel without any isolation, in build/stripped
 	@base/kernel.sh stripped
+
+size: tree ## build our kernel without the options that are not the isolation itself, in build/size
+	@base/kernel.sh size
 
 kunit-kernel: tree ## build the kernel with the tests that run in it, in build/kunit
 	@base/kernel.sh kunit

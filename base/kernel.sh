@@ -7,6 +7,8 @@
 #	kernel.sh stock|stripped	build/stock, build/stripped
 #	kernel.sh off|stockoff		build/off, build/stockoff: our and the stock
 #					source, isolation configured off
+#	kernel.sh size			build/size, from build/linux, without the options
+#					of the series that are not the isolation itself
 #	kernel.sh kunit			build/kunit, from build/linux, with the tests
 #					that run in the kernel (kunit.config)
 #	kernel.sh NAME COMMIT		build/NAME, any commit
@@ -35,7 +37,7 @@ case $name in
 ours)
 	out=$build
 	source=$linux ;;
-off|style|kunit)
+off|style|kunit|size)
 	source=$linux ;;
 *-kunit)
 	out=$build/${name%-kunit}/kunit
@@ -92,6 +94,7 @@ prefix=$(realpath -m --relative-to="$out/obj" "$source")
 	cat "$base/small.config"
 	case $name in
 	off|stockoff) echo CONFIG_MITIGATION_PAGE_TABLE_ISOLATION=n ;;
+	size) echo CONFIG_PTI_DEBUGFS=n ;;
 	style|kunit|*-kunit) cat "$base/kunit.config" ;;
 	esac
 } | awk -F = '!/^#/ && NF { if (!($1 in v)) order[++n] = $1; v[$1] = $0 }

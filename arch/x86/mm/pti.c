@@ -18,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
@@ -30,6 +31,9 @@
 #include "pti_exposure.h"
 #include "pti_mode.h"
 
+/* The policy table may be gone when these are exposed. */
+static struct pti_row pti_runtime_rows[PTI_NR_RUNTIME_ROWS] __ro_after_init;
+
 /* Serialises changes of the leaves of run-time rows; taken with preemption off. */
 static DEFINE_RAW_SPINLOCK(pti_lock);
 
@@ -39,7 +43,7 @@ static DEFINE_RAW_SPINLOCK(pti_lock);
  *
  * Return: true if it does.
  */
-bool pti_row_is_per_cpu(const struct pti_row *row)
+bool __pti_boot pti_row_is_per_cpu(const struct pti_row *row)
 {
 	return row->where == PTI_AT_PERCPU || row->where == PTI_AT_CEA;
 }
@@ -51,7 +55,7 @@ bool pti_row_is_per_cpu(const struct pti_row *row)
  *
  * Return: the range. The mapper accepts it only if it is of whole pages.
  */
-struct pti_range pti_row_range(const struct pti_row *row, int cpu)
+struct pti_range __pti_boot pti_row_range(const struct pti_row *row, int cpu)
 {
 	unsigned long size = row->size;
 	unsigned long start = row->start;
@@ -141,7 +145,7 @@ static pte_t *pti_lookup_user(pgd_t *root, unsigned long addr, unsigned int *lev
  *
  * Return: the leaf entry, at whatever level; NULL where there is none.
  */
-pte_t *pti_user_leaf(unsigned long addr)
+__pti_boot pte_t *pti_user_leaf(unsigned long addr)
 {
 	unsigned int level;
 	pte_t *pte = pti_lookup_user(swapper_pg_dir, addr, &level);
@@ -301,7 +305,7 @@ VISIBLE_IF_KUNIT bool __init pti_build(pgd_t *root, const struct pti_row *rows, 
  * Frames below a shared table. espfix maps a few frames many thousand times, by
  * entries of one table, at each level, that are the same: those count once.
  */
-static unsigned long pti_count_table(const unsigned long *table, int level)
+static unsigned long __pti_boot pti_count_table(const unsigned long *table, int level)
 {
 	unsigned long pages = 0;
 	unsigned int i, first;
@@ -326,7 +330,7 @@ static unsigned long pti_count_table(const unsigned long *table, int level)
  * Context: process, with isolation on.
  * Return: pages of 4 KiB, each frame once; 0 for the LDT, which is each mm's own.
  */
-unsigned long pti_row_pages(const struct pti_row *row, int cpu)
+unsigned long __pti_boot pti_row_pages(const struct pti_row *row, int cpu)
 {
 	struct pti_range range = pti_row_range(row, cpu);
 	unsigned long addr, pages = 0;
@@ -375,6 +379,7 @@ void __init pti_init(void)
 	unsigned long bytes = 0;
 
 	if (boot_cpu_has(X86_FEATURE_PTI)) {
+		memcpy(pti_runtime_rows, pti_rows, sizeof(pti_runtime_rows));
 		pgd_pair_adopt(swapper_pg_dir);
 		if (!pti_build(swapper_pg_dir, pti_rows, pti_nr_rows))
 			pti_give_up();
@@ -456,7 +461,7 @@ void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
 		return;
 
 	raw_spin_lock_irqsave(&pti_lock, flags);
-	pti_expose_pages(swapper_pg_dir, &pti_rows[row], va, va + size);
+	pti_expose_pages(swapper_pg_dir, &pti_runtime_rows[row], va, va + size);
 	raw_spin_unlock_irqrestore(&pti_lock, flags);
 }
 
@@ -482,6 +487,6 @@ void pti_conceal(enum pti_runtime_row row, void *addr, size_t size)
 		return;
 
 	raw_spin_lock_irqsave(&pti_lock, flags);
-	pti_conceal_pages(swapper_pg_dir, &pti_rows[row], va, va + size);
+	pti_conceal_pages(swapper_pg_dir, &pti_runtime_rows[row], va, va + size);
 	raw_spin_unlock_irqrestore(&pti_lock, flags);
 }

@@ -22,7 +22,7 @@
 
 #include "pti_exposure.h"
 
-const struct pti_row pti_rows[] = {
+const struct pti_row pti_rows[] __pti_bootconst = {
 	/* Run-time rows come first: their place is enum pti_runtime_row. */
 	[PTI_DS_BUFFERS] = {
 		.name	= "ds_buffers",
@@ -167,4 +167,4 @@ const struct pti_row pti_rows[] = {
 #endif
 };
 
-const unsigned int pti_nr_rows = ARRAY_SIZE(pti_rows);
+const unsigned int pti_nr_rows __pti_bootconst = ARRAY_SIZE(pti_rows);

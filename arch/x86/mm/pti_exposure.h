@@ -7,6 +7,7 @@
 #define _X86_MM_PTI_EXPOSURE_H
 
 #include <linux/bits.h>
+#include <linux/init.h>
 #include <linux/pgtable.h>
 #include <linux/types.h>
 
@@ -58,6 +59,18 @@ struct pti_row {
 	unsigned long	size;
 	const char	*end;
 };
+
+/*
+ * For what only the mapper uses at boot, and debugfs whenever it is read: without
+ * the latter it goes with the rest of the memory of boot time.
+ */
+#ifdef CONFIG_PTI_DEBUGFS
+#define __pti_boot
+#define __pti_bootconst
+#else
+#define __pti_boot	__init
+#define __pti_bootconst	__initconst
+#endif
 
 extern const struct pti_row pti_rows[];
 extern const unsigned int pti_nr_rows;

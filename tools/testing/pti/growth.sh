@@ -9,7 +9,8 @@ usage()
 	cat <<'END'
 Usage: growth.sh
 
-Writes build/results/growth.txt. Code and data of ours that stay after boot may
+Writes build/results/growth.txt. Ours is the kernel of build/size, in which the
+isolation is all there is of the series, as it is in the stock one. Code and data of ours that stay after boot may
 not grow more than stock's, and an mm may not take more pages. Symbols are
 counted: sections are padded to pages.
 
@@ -29,11 +30,11 @@ case ${1:-} in
 *) die "unknown option $1 (--help explains)" ;;
 esac
 need nm binutils
-ours=${PTI_IMAGE:-$build}
+ours=${PTI_IMAGE:-$build/size}
 stock=${STOCK_IMAGE:-$build/stock}
 stripped=${STRIPPED_IMAGE:-$build/stripped}
 for dir in "$ours" "$stock" "$stripped"; do
-	[ -r "$dir/vmlinux" ] || die "no $dir/vmlinux: \"make kernel stock stripped\" makes it"
+	[ -r "$dir/vmlinux" ] || die "no $dir/vmlinux: \"make size stock stripped\" makes it"
 done
 out=$build/results/growth.txt
 tmp=$(mktemp -d)
