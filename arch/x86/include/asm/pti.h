@@ -14,6 +14,7 @@
  *   arch/x86/mm/pti_mode.c		the decision at boot, and the status
  *   arch/x86/mm/pti_debugfs.c		the exposure, for people to read
  *   arch/x86/mm/pti_test.c		KUnit tests of the mapper and the mirroring
+ *   arch/x86/mm/pti_tlb_test.c		the same, of what tlb.c does about PCIDs
  */
 #ifndef _ASM_X86_PTI_H
 #define _ASM_X86_PTI_H
@@ -36,9 +37,11 @@ struct mm_struct;
 /**
  * enum pti_runtime_row - rows of the exposure that come and go
  * @PTI_DS_BUFFERS: BTS and PEBS buffers in a CPU's cpu_entry_area
+ * @PTI_NR_RUNTIME_ROWS: how many there are
  */
 enum pti_runtime_row {
 	PTI_DS_BUFFERS,
+	PTI_NR_RUNTIME_ROWS,
 };
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
