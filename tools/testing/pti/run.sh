@@ -29,6 +29,7 @@ PROGRAM is a path in the guest (/pti holds the tests) or, alone, any shell text.
                    which process it is; CMD's exit status counts too
   --until-attach   the guest's program is ended, and that is well, when CMD ends
   --allow FILE     messages that the test means to provoke (see scan.sh)
+  --reboots        a reset starts the guest again (QEMU)
   --efi            boot through the UEFI firmware (QEMU)
   --icount         count instructions: rdtsc is exact (QEMU, one CPU)
   --check-options  only say whether model, emulator and CPUs are known
@@ -46,6 +47,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 image=$build model=affected cpus=1 emu='' append='' mem=256 limit='' name=''
 attach='' allow='' icount='' interactive='' quiet='' until_attach='' adds='' check='' efi=''
+reboots=
 initramfs=$build/initramfs.cpio.gz
 accel=${ACCEL:-tcg}
 
@@ -53,6 +55,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--icount) icount=1; shift; continue ;;
 	--efi) efi=1; shift; continue ;;
+	--reboots) reboots=1; shift; continue ;;
 	--interactive) interactive=1; shift; continue ;;
 	--check-options) check=1; shift; continue ;;
 	--quiet) quiet=1; shift; continue ;;
@@ -223,9 +226,10 @@ start_qemu()
 {
 	# A comma in a value of QEMU is written twice.
 	qlog=$(printf %s "$log" | sed "s/,/,,/g")
-	set -- -nodefaults -no-user-config -no-reboot -display none -net none \
+	set -- -nodefaults -no-user-config -display none -net none \
 		-machine pc -cpu "$cpu" -smp "$cpus" -m "$mem" \
 		-kernel "$image/bzImage" -initrd "$tmp/initrd" -append "$args"
+	[ "$reboots" ] || set -- "$@" -no-reboot
 	if [ "$accel" = kvm ]; then
 		# The models name a vendor; its MSRs are not for KVM to set.
 		set -- "$@" -accel kvm -cpu "$cpu,arch-capabilities=off"

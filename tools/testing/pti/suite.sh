@@ -8,6 +8,7 @@ usage()
 	cat <<'END'
 Usage: suite.sh [OPTION...]
   --quick          only the cases tagged quick
+  --long           only the cases tagged long, which are left out otherwise
   --only PATTERN   only the cases whose name matches the shell pattern
   --image DIR      the kernel's directory (default: build)
   --jobs N         guests at a time (default: number of processors, at most 2)
@@ -20,12 +21,12 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-quick='' only='*' image=$build list=''
+tag='' only='*' image=$build list=''
 jobs=$(nproc)
 [ "$jobs" -le 2 ] || jobs=2
 while [ $# -gt 0 ]; do
 	case $1 in
-	--quick) quick=1; shift; continue ;;
+	--quick|--long) tag=${1#--}; shift; continue ;;
 	--list) list=1; shift; continue ;;
 	--help|-h) usage; exit ;;
 	--*) [ $# -ge 2 ] || die "$1 needs a value" ;;
@@ -56,12 +57,14 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+[ "$tag" ] || { [ "$only" = '*' ] && [ -z "$list" ] && tag=normal; } || tag=any
+
 # The combinations, one a line: name, model, cpus, parameters, programs,
 # options, separated by tabs; the slow ones first.
 {
 	rows "$here/models.txt" | sed 's/^/model|/'
 	rows "$here/cases.txt" | sed 's/^/case|/'
-} | awk -F'|' -v quick="$quick" '
+} | awk -F'|' -v tag="$tag" '
 	function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
 	# What the kernel must decide, by the parameters and the CPU.
 	function status(model, cpus, par,	state, levels, pcid, bogus) {
@@ -96,7 +99,8 @@ trap 'exit 143' TERM HUP
 	NF < 7 || NF > 8 { print "cases.txt: not seven columns: " $0 >"/dev/stderr"; exit 1 }
 	{
 		tags = trim($3)
-		if (quick && tags !~ /quick/)
+		if ((tag == "normal" && tags ~ /long/) ||
+		    (tag ~ /quick|long/ && tags !~ tag))
 			next
 		nm = split(trim($4), ms, " ")
 		nc = split(trim($5), cs, " ")
@@ -239,11 +243,13 @@ one_guest()
 	limit=$(option time $((${bochs:+2}60 + each * $#)))
 	allow=$(option allow "")
 	efi=$(option efi "")
+	reboots=$(option reboots "")
+	attach=$(option attach "")
 	kernel=$(option kernel "")
 	begun=$(now)
 	"$here/run.sh" --image "$image${kernel:+/$kernel}" --model "$model" --cpus "$cpus" \
 		--append "$append" --mem "$(option mem 256)" --time "$limit" \
-		${allow:+--allow "$here/$allow"} ${efi:+--efi} \
+		${allow:+--allow "$here/$allow"} ${attach:+--attach "$here/$attach"} ${efi:+--efi} ${reboots:+--reboots} \
 		--name "suite/$name" --quiet \
 		-- /pti/several.sh "$each" "$@" >"$out" 2>"$err" &
 	child=$!
@@ -381,7 +387,7 @@ done <"$work/todo"
 
 # A program, or a part of one, that only ever skipped has shown nothing.
 number=$total worker=0
-if [ "$only$quick" = '*' ]; then
+if [ "$tag" = normal ]; then
 	missing=$(gzip -dc "$build/initramfs.cpio.gz" | (cd "$work" && cpio --quiet -i --to-stdout ./pti/list pti/list) |
 		grep . | sort -u | while read -r p; do
 			grep -q -x "$p" "$work/ran" || echo "$p"

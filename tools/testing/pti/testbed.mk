@@ -19,7 +19,7 @@ export ACCEL
 BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
-.PHONY: deps initramfs boot shell test test-quick kunit mutants cost cost-pcid growth checker \
+.PHONY: deps initramfs boot shell test test-long test-quick kunit mutants cost cost-pcid growth checker \
 	selftests-x86 pcid-test bed-options help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
@@ -43,11 +43,15 @@ shell: bed-options audit-kernel initramfs ## the same, with a shell in the guest
 test: kernel stock stripped kunit-kernel initramfs ## run all tests
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)')
 
+test-long: kernel stock stripped kunit-kernel initramfs ## run what takes too long for "make test" (CASE=name: that one)
+	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)',--long)
+
 test-quick: kernel initramfs ## run the tests that are over in two minutes
 	@$(BED)/suite.sh --quick
 
-kunit: kunit-kernel initramfs ## run the tests in the kernel, on 4 and on 5 levels
-	@PTI_IMAGE=build $(BED)/kunit-test.sh affected affected-la57
+kunit: kunit-kernel initramfs ## run the tests in the kernel: 4 and 5 levels, PCID (Bochs) with INVPCID and without
+	@PTI_IMAGE=build $(BED)/kunit-test.sh affected affected-la57 haswell-pcid
+	@PTI_IMAGE=build $(BED)/kunit-test.sh --append noinvpcid haswell-pcid
 
 selftests-x86: kernel stock initramfs ## run the kernel's own x86 selftests on stock and on ours, and compare
 	@$(BED)/selftests.sh
@@ -61,7 +65,7 @@ cost: kernel stock stripped initramfs ## count the instructions that isolation c
 cost-pcid: kernel stock stripped initramfs ## the same with PCID, on Bochs, with INVPCID and without
 	@$(BED)/cost.sh --bochs
 
-growth: kernel stock stripped initramfs ## measure how much larger the isolation makes the kernel, beside stock's
+growth: size stock stripped initramfs ## measure how much larger the isolation makes the kernel, beside stock's
 	@$(BED)/growth.sh
 
 pcid-test: ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, against a model

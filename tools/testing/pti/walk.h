@@ -55,6 +55,7 @@
 #define CR3_USER	BIT_ULL(12)	/* selects the user page table */
 #define CR3_USER_PCID	0x800ULL
 #define CR3_PCID	0xfffULL
+#define CR3_NOFLUSH	BIT_ULL(63)	/* in what is written, never in CR3 */
 #define MAX_PCID	6		/* ASID + 1 */
 #define CR4_LA57	BIT_ULL(12)
 #define CR4_PCIDE	BIT_ULL(17)
@@ -215,7 +216,7 @@ struct wants {
 
 /* What can be wrong; walk_report.c has the texts */
 enum finding {
-	F_CR3, F_PCID, F_EXTRA, F_MISSING, F_PERMS, F_USER, F_WX, F_FRAME, F_FLAGS,
+	F_CR3, F_PCID, F_USER_CR3, F_EXTRA, F_MISSING, F_PERMS, F_USER, F_WX, F_FRAME, F_FLAGS,
 	F_GLOBAL, F_TLB, F_PGD, F_NX, F_SUPER, F_STORE, F_SYMBOL, F_AREA, F_TABLE,
 	N_FINDINGS
 };

@@ -480,6 +480,26 @@ static void check_pcid(struct audit *a, const struct cpu_state *c, bool user)
 		a->stats.kernel_pcid[pcid]++;
 }
 
+/*
+ * User mode runs on what its CPU's pti_pcid.user_cr3, the first word, was when the
+ * last exit took it.  With PCIDs that exit has paid what was owed, and has said so
+ * by setting NOFLUSH; without, the bit must never be there.
+ */
+static void check_user_cr3(struct audit *a, const struct cpu_state *c, int cpu)
+{
+	const struct symbol *s = symbol_find(&a->syms, "pti_pcid");
+	__u64 want = c->cr3 | (c->cr4 & CR4_PCIDE ? CR3_NOFLUSH : 0), kept;
+
+	if (!s)
+		return;		/* a kernel that isolates in another way */
+	if (!guest_read_va(&a->guest, a->facts.levels, c->cr3 & PTE_ADDR & ~CR3_USER,
+			   a->facts.percpu[cpu] + s->addr, &kept, sizeof(kept)))
+		finding(a, F_USER_CR3, "CPU %d: the kernel table has no pti_pcid", cpu);
+	else if (kept != want)
+		finding(a, F_USER_CR3, "CPU %d: CR3 %llx, kept %llx, should be %llx", cpu,
+			c->cr3, kept, want);
+}
+
 static bool in_entry_text(const struct audit *a, __u64 rip)
 {
 	int i;
@@ -535,12 +555,15 @@ void check_stop(struct audit *a, const struct cpu_state *cpus, int n)
 		if (cpus[i].cpl == 3) {
 			a->stats.user++;
 			a->stats.user_on[i]++;
-			if (!user_table)
+			if (!user_table) {
 				finding(a, F_CR3, "user mode, bit 12 of CR3 is clear");
-			else if (!is_pair(a, &cpus[i]))
+			} else if (!is_pair(a, &cpus[i])) {
 				finding(a, F_CR3, "user mode, CR3 is not the second of a pair");
-			else if (!seen_before(cpus, i))
-				check_tables(a, cpus, n, i);
+			} else {
+				check_user_cr3(a, &cpus[i], i);
+				if (!seen_before(cpus, i))
+					check_tables(a, cpus, n, i);
+			}
 		} else {
 			a->stats.kernel++;
 			if (user_table && !in_entry_text(a, cpus[i].rip))

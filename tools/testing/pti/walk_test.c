@@ -50,6 +50,7 @@ static __u64 ldt_slot;
 #define OFF_GDT		0xb000
 #define OFF_STACKS	0xc000
 #define OFF_ENTRY_STACK	0x14000
+#define OFF_PCID	0x16040
 #define SECTION_PERCPU	7
 #define SECTION_TEXT	1
 #define SECTION_BSS	9
@@ -62,6 +63,7 @@ static struct symbol symbols[] = {
 	{ "exception_stacks",		OFF_STACKS,		32768,	SECTION_PERCPU },
 	{ "entry_stack_storage",	OFF_ENTRY_STACK,	4096,	SECTION_PERCPU },
 	{ "neighbour",			0x15000,		8,	SECTION_PERCPU },
+	{ "pti_pcid",			OFF_PCID,		64,	SECTION_PERCPU },
 	{ "srso_alias_untrain_ret",	ENTRY - PAGE_SIZE,	16,	SECTION_TEXT },
 	{ "__entry_text_start",		ENTRY,			0,	SECTION_TEXT },
 	{ "asm_exc_divide_error",	ENTRY + 0x930,		32,	SECTION_TEXT },
@@ -200,6 +202,15 @@ static void share_user_half(void)
 	}
 }
 
+/* What the kernel keeps for the exits of all CPUs */
+static void keep_user_cr3(__u64 cr3)
+{
+	int cpu;
+
+	for (cpu = 0; cpu < NCPUS; cpu++)
+		put(PERCPU_PA(cpu) + OFF_PCID, &cr3, sizeof(cr3));
+}
+
 static void build(bool intel)
 {
 	int cpu, i;
@@ -244,6 +255,7 @@ static void build(bool intel)
 		cpus[cpu].tr_base = CEA(cpu) + 2 * PAGE_SIZE;
 		cpus[cpu].idt_base = CEA_BASE;
 	}
+	keep_user_cr3(user_root);
 }
 
 /* What can be broken, one function each */
@@ -501,6 +513,7 @@ static void pcids(__u64 user, __u64 kernel)
 	cpus[1].cr4 |= CR4_PCIDE;
 	cpus[0].cr3 |= user;
 	cpus[1].cr3 |= kernel;
+	keep_user_cr3(cpus[0].cr3 | CR3_NOFLUSH);
 }
 
 static void pcid_right(void)
@@ -531,6 +544,34 @@ static void pcid_large(void)
 static void pcid_without_pcide(void)
 {
 	cpus[1].cr3 |= 1;
+}
+
+static void user_cr3_of_another(void)
+{
+	keep_user_cr3(user_root + 2 * PAGE_SIZE);
+}
+
+static void user_cr3_noflush(void)
+{
+	keep_user_cr3(user_root | CR3_NOFLUSH);
+}
+
+static void user_cr3_owes(void)
+{
+	pcids(0x803, 3);
+	keep_user_cr3(cpus[0].cr3);
+}
+
+static void user_cr3_other_pcid(void)
+{
+	pcids(0x803, 3);
+	keep_user_cr3((cpus[0].cr3 ^ 1) | CR3_NOFLUSH);
+}
+
+static void user_cr3_unknown(void)
+{
+	symbol("pti_pcid")->name = "other";
+	keep_user_cr3(0);
 }
 
 static void neighbour(void)
@@ -752,6 +793,11 @@ static const struct test {
 	{ "PCID 0", pcid_zero, KIND(F_PCID), PLAIN },
 	{ "PCID 7", pcid_large, KIND(F_PCID), PLAIN },
 	{ "PCID without PCIDE", pcid_without_pcide, KIND(F_PCID), PLAIN },
+	{ "user CR3 of another mm", user_cr3_of_another, KIND(F_USER_CR3), PLAIN },
+	{ "user CR3 with NOFLUSH, no PCIDs", user_cr3_noflush, KIND(F_USER_CR3), PLAIN },
+	{ "user CR3 without NOFLUSH after an exit", user_cr3_owes, KIND(F_USER_CR3), PLAIN },
+	{ "user CR3 of another PCID", user_cr3_other_pcid, KIND(F_USER_CR3), PLAIN },
+	{ "a kernel without pti_pcid", user_cr3_unknown, 0, PLAIN },
 	{ "neighbour in a per-CPU page", neighbour, KIND(F_SYMBOL), PLAIN },
 	{ "neighbour that the row allows", neighbour_allowed, 0, PLAIN },
 	{ "neighbour with another name", neighbour_almost_allowed, KIND(F_SYMBOL), PLAIN },
