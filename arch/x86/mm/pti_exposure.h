@@ -69,7 +69,7 @@ struct pti_row {
 #define __pti_bootconst
 #else
 #define __pti_boot	__init
-#define __pti_bootconst	__initconst
+#define __pti_bootconst	__section(".init.rodata")
 #endif
 
 extern const struct pti_row pti_rows[];

@@ -30,7 +30,7 @@ static enum pti_mode {
 } pti_mode __initdata;
 
 /* What the command line said about it, and in the end what decided. */
-static const char *pti_reason __initdata = "not decided";
+static const char *pti_reason = "not decided";
 
 static int __init pti_param(char *arg)
 {

@@ -144,60 +144,75 @@ static void loaded_mm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, asid[0], asid[2]);
 }
 
-/* A flush of all that the loaded mm has, here or by a flush for the mm. */
-static void full_flush(struct kunit *test)
+/*
+ * Flush while @a is loaded and nothing is owed. @now: what is owed to @a by that;
+ * @then_b, @then_a: what each of them is owed when it is loaded next. Nobody is
+ * owed it twice.
+ */
+static void expect_owed(struct kunit *test, void (*flush)(struct mms *m), bool now,
+			bool then_b, bool then_a)
 {
 	struct mms *m = begin(test);
-	bool before, after, later, other;
+	bool before, after, b, a, again;
 
 	settle(m);
 	before = owed();
-	flush_tlb_local();
+	flush(m);
 	after = owed();
 	load(m->b);
-	other = owed();
+	b = pay();
 	load(m->a);
-	later = pay();
+	a = pay();
+	load(m->b);
+	again = pay();
 	end(m);
 
 	KUNIT_EXPECT_FALSE(test, before);
-	KUNIT_EXPECT_TRUE(test, after);
-	KUNIT_EXPECT_FALSE(test, other);
-	KUNIT_EXPECT_TRUE(test, later);
+	KUNIT_EXPECT_EQ(test, after, now);
+	KUNIT_EXPECT_EQ(test, b, then_b);
+	KUNIT_EXPECT_EQ(test, a, then_a);
+	KUNIT_EXPECT_FALSE(test, again);
 }
 
-/* A flush of one page: INVPCID drops it, else all that the user PCID has goes. */
+static void flush_all(struct mms *m)
+{
+	flush_tlb_local();
+}
+
+/* All that the loaded mm has: the debt outlives another mm, and is not that one's. */
+static void full_flush(struct kunit *test)
+{
+	expect_owed(test, flush_all, true, false, true);
+}
+
+static void flush_page(struct mms *m)
+{
+	flush_tlb_one_user(USER_ADDR);
+}
+
+/* One page: INVPCID drops it, else all that the user PCID has goes. */
 static void one_page(struct kunit *test)
 {
-	struct mms *m = begin(test);
-	bool after, other;
+	bool debt = !cpu_feature_enabled(X86_FEATURE_INVPCID);
 
-	settle(m);
-	flush_tlb_one_user(USER_ADDR);
-	after = owed();
-	load(m->b);
-	other = owed();
-	end(m);
-
-	KUNIT_EXPECT_EQ(test, after, !cpu_feature_enabled(X86_FEATURE_INVPCID));
-	KUNIT_EXPECT_FALSE(test, other);
+	expect_owed(test, flush_page, debt, false, debt);
 }
 
-/* An mm that was flushed while another was loaded. */
+static void flush_b(struct mms *m)
+{
+	inc_mm_tlb_gen(m->b);
+}
+
+/* An mm that is flushed while another is loaded. */
 static void flushed_while_away(struct kunit *test)
 {
-	struct mms *m = begin(test);
-	bool a, b;
+	expect_owed(test, flush_b, false, true, false);
+}
 
-	settle(m);
-	inc_mm_tlb_gen(m->b);
-	a = owed();
-	load(m->b);
-	b = pay();
-	end(m);
-
-	KUNIT_EXPECT_FALSE(test, a);
-	KUNIT_EXPECT_TRUE(test, b);
+static void flush_kernel_page(struct mms *m)
+{
+	flush_tlb_one_kernel(KERNEL_ADDR);
+	pay();
 }
 
 /*
@@ -207,23 +222,7 @@ static void flushed_while_away(struct kunit *test)
  */
 static void kernel_page(struct kunit *test)
 {
-	struct mms *m = begin(test);
-	bool b, again, a;
-
-	settle(m);
-	flush_tlb_one_kernel(KERNEL_ADDR);
-	pay();
-	load(m->b);
-	b = pay();
-	load(m->a);
-	a = pay();
-	load(m->b);
-	again = pay();
-	end(m);
-
-	KUNIT_EXPECT_TRUE(test, b);
-	KUNIT_EXPECT_FALSE(test, a);
-	KUNIT_EXPECT_FALSE(test, again);
+	expect_owed(test, flush_kernel_page, false, true, false);
 }
 
 /* A CPU that comes back has ASID 0, and nothing that it had before. */

@@ -24,7 +24,7 @@ static int connect_to(const char *path)
 		fprintf(stderr, "nmi_storm: %s: too long for a socket\n", path);
 		return -1;
 	}
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path));
 	if (fd >= 0 && !connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return fd;
 	perror(path);

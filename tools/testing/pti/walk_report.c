@@ -16,7 +16,8 @@ static const struct {
 } kinds[N_FINDINGS] = {
 	[F_CR3]		= { "cr3",	"wrong root in CR3" },
 	[F_PCID]	= { "pcid",	"wrong PCID in CR3" },
-	[F_USER_CR3]	= { "user-cr3",	"what the kernel keeps for exits is not what user mode has" },
+	[F_USER_CR3]	= { "user-cr3",
+			    "what the kernel keeps for exits is not what user mode has" },
 	[F_EXTRA]	= { "extra",	"mapped, and no row allows it" },
 	[F_MISSING]	= { "missing",	"a row's page that is not mapped" },
 	[F_PERMS]	= { "perms",	"other permissions than the row has" },
