@@ -74,7 +74,7 @@ pcid-test: ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, against
 	@build/host/pcid_test
 
 mutants: kernel stock stripped kunit-kernel initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
-	@$(BED)/mutants.sh $(MUTANT)
+	@$(BED)/mutants.sh "$(MUTANT)"
 
 include $(BED)/audit.mk
 
