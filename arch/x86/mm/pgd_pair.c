@@ -100,6 +100,8 @@ pgd_t *pgd_pair_alloc(gfp_t gfp)
 /**
  * pgd_pair_free() - free what pgd_pair_alloc() returned
  * @pgd: the kernel root; no CPU may have either root loaded
+ *
+ * Context: any in which pages can be freed.
  */
 void pgd_pair_free(pgd_t *pgd)
 {
@@ -112,7 +114,11 @@ void pgd_pair_free(pgd_t *pgd)
 	free_pages((unsigned long)pgd, PGD_PAIR_ORDER);
 }
 
-/*
+/**
+ * __pgd_mirror() - pgd_mirror() with isolation on
+ * @pgdp: the entry of a root, with a pair or without, that is about to be written
+ * @pgd: its new value
+ *
  * The rules of mirroring:
  *
  * - Only the user half is mirrored. What the kernel half of a user root shows
@@ -122,6 +128,10 @@ void pgd_pair_free(pgd_t *pgd)
  * - The kernel's copy is not executable. Whatever returns to user mode without
  *   switching CR3 then faults on its first instruction instead of running with
  *   the kernel mapped.
+ *
+ * Context: as for pgd_mirror(). Warns once, if DEBUG_VM is on, of a user entry that
+ * is set in a root without a pair.
+ * Return: what to write to @pgdp.
  */
 pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd)
 {

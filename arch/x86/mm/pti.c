@@ -41,6 +41,7 @@ static DEFINE_RAW_SPINLOCK(pti_lock);
  * pti_row_is_per_cpu() - does a row mean other pages on each CPU?
  * @row: the row
  *
+ * Context: any.
  * Return: true if it does.
  */
 bool __pti_boot pti_row_is_per_cpu(const struct pti_row *row)
@@ -53,9 +54,10 @@ bool __pti_boot pti_row_is_per_cpu(const struct pti_row *row)
  * @row: the row
  * @cpu: a possible CPU; any value if the row is not per CPU
  *
+ * Context: any.
  * Return: the range. The mapper accepts it only if it is of whole pages.
  */
-struct pti_range __pti_boot pti_row_range(const struct pti_row *row, int cpu)
+struct pti_range pti_row_range(const struct pti_row *row, int cpu)
 {
 	unsigned long size = row->size;
 	unsigned long start = row->start;
@@ -80,6 +82,9 @@ struct pti_range __pti_boot pti_row_range(const struct pti_row *row, int cpu)
 VISIBLE_IF_KUNIT void *__init pti_new_table(void)
 {
 	KUNIT_STATIC_STUB_REDIRECT(pti_new_table);
+
+	if (pti_test_no_memory())
+		return NULL;
 
 	return (void *)get_zeroed_page(GFP_KERNEL);
 }
@@ -143,6 +148,7 @@ static pte_t *pti_lookup_user(pgd_t *root, unsigned long addr, unsigned int *lev
  * pti_user_leaf() - what the user page tables map at a kernel address
  * @addr: an address of the kernel half, outside the LDT slot
  *
+ * Context: any, with isolation on. A leaf of a run-time row may be gone at once.
  * Return: the leaf entry, at whatever level; NULL where there is none.
  */
 __pti_boot pte_t *pti_user_leaf(unsigned long addr)
@@ -281,6 +287,25 @@ VISIBLE_IF_KUNIT const char *__init pti_map_row(pgd_t *root, const struct pti_ro
 	return NULL;
 }
 
+/*
+ * Does a row of run time, which has no leaves yet, mean pages of this one too? Of
+ * the same CPU: what is one's own lies apart from any other's.
+ */
+static bool __init pti_hits_runtime_row(const struct pti_row *rows, const struct pti_row *row,
+					int cpu)
+{
+	struct pti_range range = pti_row_range(row, cpu);
+	struct pti_range other;
+
+	for (; rows < row; rows++) {
+		other = pti_row_range(rows, cpu);
+		if ((rows->flags & PTI_RUNTIME) && range.start < other.end &&
+		    other.start < range.end)
+			return true;
+	}
+	return false;
+}
+
 VISIBLE_IF_KUNIT bool __init pti_build(pgd_t *root, const struct pti_row *rows, unsigned int nr)
 {
 	const struct pti_row *row;
@@ -289,7 +314,8 @@ VISIBLE_IF_KUNIT bool __init pti_build(pgd_t *root, const struct pti_row *rows, 
 
 	for (row = rows; row < rows + nr; row++) {
 		for_each_possible_cpu(cpu) {
-			why = pti_map_row(root, row, cpu);
+			why = pti_hits_runtime_row(rows, row, cpu) ? "mapped by two rows" :
+								     pti_map_row(root, row, cpu);
 			if (why) {
 				pr_err("row %s, CPU %d: %s\n", row->name, cpu, why);
 				return false;
@@ -440,6 +466,34 @@ VISIBLE_IF_KUNIT void pti_conceal_pages(pgd_t *root, const struct pti_row *row,
 	}
 }
 
+/*
+ * Change the leaves of a range of a run-time row. The tables have neighbours of
+ * the row in them, and those of other CPUs: what is outside of it stays as it is.
+ */
+static void pti_change(enum pti_runtime_row nr, void *addr, size_t size,
+		       void (*change)(pgd_t *root, const struct pti_row *row,
+				      unsigned long addr, unsigned long end))
+{
+	const struct pti_row *row = &pti_runtime_rows[nr];
+	unsigned long start = (unsigned long)addr;
+	unsigned long end = start + size;
+	struct pti_range range;
+	unsigned long flags;
+	bool inside = false;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		range = pti_row_range(row, cpu);
+		inside |= start >= range.start && start <= end && end <= range.end;
+	}
+	if (WARN_ONCE(!inside, "PTI: row %s: %lx-%lx is outside of it\n", row->name, start, end))
+		return;
+
+	raw_spin_lock_irqsave(&pti_lock, flags);
+	change(swapper_pg_dir, row, start, end);
+	raw_spin_unlock_irqrestore(&pti_lock, flags);
+}
+
 /**
  * pti_expose() - add pages of a run-time row to all user page tables
  * @row: which row
@@ -448,21 +502,14 @@ VISIBLE_IF_KUNIT void pti_conceal_pages(pgd_t *root, const struct pti_row *row,
  *
  * The page tables were made at boot, so this cannot fail for want of memory. A
  * page that the kernel maps otherwise, or that is exposed already, is left out
- * with a warning.
+ * with a warning; so is a range that is not inside the row on one CPU.
  *
  * Context: any.
  */
 void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
 {
-	unsigned long va = (unsigned long)addr;
-	unsigned long flags;
-
-	if (!cpu_feature_enabled(X86_FEATURE_PTI))
-		return;
-
-	raw_spin_lock_irqsave(&pti_lock, flags);
-	pti_expose_pages(swapper_pg_dir, &pti_runtime_rows[row], va, va + size);
-	raw_spin_unlock_irqrestore(&pti_lock, flags);
+	if (cpu_feature_enabled(X86_FEATURE_PTI))
+		pti_change(row, addr, size, pti_expose_pages);
 }
 
 /**
@@ -471,7 +518,8 @@ void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
  * @addr: page-aligned address
  * @size: in bytes, whole pages
  *
- * Never allocates and never fails; a page that is not exposed is passed over.
+ * Never allocates and never fails; a page that is not exposed is passed over. A
+ * range that is not inside the row on one CPU is left alone, with a warning.
  * The caller then unmaps the pages in the kernel page table, flushes that range
  * of kernel addresses on all CPUs, which drops the global leaf in every PCID,
  * and only then frees them.
@@ -480,13 +528,6 @@ void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
  */
 void pti_conceal(enum pti_runtime_row row, void *addr, size_t size)
 {
-	unsigned long va = (unsigned long)addr;
-	unsigned long flags;
-
-	if (!cpu_feature_enabled(X86_FEATURE_PTI))
-		return;
-
-	raw_spin_lock_irqsave(&pti_lock, flags);
-	pti_conceal_pages(swapper_pg_dir, &pti_runtime_rows[row], va, va + size);
-	raw_spin_unlock_irqrestore(&pti_lock, flags);
+	if (cpu_feature_enabled(X86_FEATURE_PTI))
+		pti_change(row, addr, size, pti_conceal_pages);
 }

@@ -16,6 +16,7 @@
 #include <linux/seq_file.h>
 
 #include "pti_exposure.h"
+#include "pti_mode.h"
 
 static unsigned long show_range(struct seq_file *m, const struct pti_row *row, int cpu)
 {
@@ -46,10 +47,12 @@ static int pti_exposure_show(struct seq_file *m, void *unused)
 	int cpu;
 
 	if (!cpu_feature_enabled(X86_FEATURE_PTI)) {
-		seq_puts(m, "isolation is off: user page tables are the kernel's\n");
+		seq_printf(m, "isolation is off (%s): user page tables are the kernel's\n",
+			   pti_reason);
 		return 0;
 	}
 
+	seq_printf(m, "isolation is on (%s)\n", pti_reason);
 	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++) {
 		for_each_possible_cpu(cpu) {
 			pages += show_range(m, row, cpu);

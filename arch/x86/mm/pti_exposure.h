@@ -34,7 +34,7 @@ enum pti_where {
 /* When a row is mapped. Without any of these: at boot, and it must be there. */
 #define PTI_IF_MAPPED	BIT(4)	/* at boot, where the kernel maps it */
 #define PTI_RUNTIME	BIT(5)	/* by pti_expose() and pti_conceal() */
-#define PTI_SHARED	BIT(6)	/* by sharing the kernel's lower tables */
+#define PTI_SHARED	BIT(6)	/* by sharing the kernel's tables, whatever they allow */
 
 /* Frames that another row shows too: they count in its pages, not in totals. */
 #define PTI_ALIAS	BIT(7)
@@ -90,6 +90,20 @@ bool pti_row_is_per_cpu(const struct pti_row *row);
 pte_t *pti_user_leaf(unsigned long addr);
 unsigned long pti_row_pages(const struct pti_row *row, int cpu);
 
+/* A boot with pti_test_tables=N gets N page tables, and no more. */
+#ifdef CONFIG_PTI_KUNIT_TEST
+bool pti_test_no_memory(void);
+#else
+static inline bool pti_test_no_memory(void)
+{
+	return false;
+}
+#endif
+
+/*
+ * For pti_test.c: parts of pti_init(), pti_expose() and pti_conceal(), on a root of
+ * its own, which nothing else changes.
+ */
 #if IS_ENABLED(CONFIG_KUNIT)
 void *pti_new_table(void);
 const char *pti_map_row(pgd_t *root, const struct pti_row *row, int cpu);

@@ -128,6 +128,8 @@ void pti_ldt_unmap(struct mm_struct *mm, struct ldt_struct *ldt)
  *
  * Nothing is flushed: entries that a CPU cached below this root carry a PCID
  * that is flushed before it is used for another mm.
+ *
+ * Context: any in which pages can be freed; nobody else knows the root.
  */
 void pti_ldt_free_tables(pgd_t *pgd)
 {

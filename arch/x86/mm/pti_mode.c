@@ -30,7 +30,7 @@ static enum pti_mode {
 } pti_mode __initdata;
 
 /* What the command line said about it, and in the end what decided. */
-static const char *pti_reason = "not decided";
+const char *pti_reason __ro_after_init = "not decided";
 
 static int __init pti_param(char *arg)
 {
@@ -122,19 +122,31 @@ void __init pti_decide(void)
 /**
  * pti_give_up() - isolation was decided on but cannot be had
  *
- * Context: boot, before alternatives are applied and before anything runs in
- * user mode. Roots that exist stay pairs, which does no harm.
+ * Kernel mappings have lost their global bit by now. tlb.c may use PCIDs only if
+ * they have it, or if the hooks of pti_tlb.h see to what other ASIDs keep of them,
+ * which they do under isolation alone. So there are no PCIDs then; CPUs that come
+ * up later go by the feature bit. That roots stay pairs, and FRED off, does no harm.
+ *
+ * Context: boot, one CPU, before alternatives are applied, before anything runs in
+ * user mode, and before a second ASID is in use.
  */
 void __init pti_give_up(void)
 {
 	clear_bit(X86_FEATURE_PTI, (unsigned long *)cpu_caps_set);
 	setup_clear_cpu_cap(X86_FEATURE_PTI);
+	if (boot_cpu_has(X86_FEATURE_PCID)) {
+		setup_clear_cpu_cap(X86_FEATURE_PCID);
+		load_cr3(swapper_pg_dir);
+		cr4_clear_bits(X86_CR4_PCIDE);
+	}
 	pti_reason = "the exposure could not be built";
 }
 
 /**
  * pti_report() - tell the log what runs, and why
  * @bytes: kernel memory that user page tables show
+ *
+ * Context: boot, once nothing can change the decision any more.
  */
 void __init pti_report(unsigned long bytes)
 {

@@ -13,8 +13,9 @@
  *
  * Every function runs on the CPU that owns the state, with interrupts off and not
  * in an NMI. pti_tlb.h owes a flush, or marks the kernel's translations stale, by
- * one instruction, which needs neither: an NMI that drops a kernel page marks them
- * before or after pti_pcid_take_kernel_stale(), and is not forgotten.
+ * one instruction, which needs neither. An NMI that drops a kernel page while an mm
+ * is being loaded may mark them for an ASID that is not the one it dropped the page
+ * in: what an NMI maps, it has to drop again before each use, as ghes_map() does.
  */
 #ifndef _X86_MM_PTI_PCID_H
 #define _X86_MM_PTI_PCID_H

@@ -9,7 +9,7 @@
  * that is exposed for real changes. After each step the whole user root is
  * counted: what must not be there is looked for, too.
  *
- * The tests run at boot, before the mapper, which is __init, is thrown away. Two
+ * The tests run at boot, before the mapper, which is __init, is thrown away. Three
  * kinds of warning are provoked, "set in a root without a pair" among them; with
  * WARN_ONCE() each is in the log once, for whoever reads that to check.
  */
@@ -20,6 +20,8 @@
 
 #include <linux/cpufeature.h>
 #include <linux/gfp.h>
+#include <linux/init.h>
+#include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/pgtable.h>
@@ -31,6 +33,32 @@
 #include <asm/tlbflush.h>
 
 #include "pti_exposure.h"
+
+/* From pti_test_tables=: what the boot still gets. Less than 0: as many as it wants. */
+static int pti_test_tables __initdata = -1;
+
+static int __init pti_test_tables_param(char *arg)
+{
+	get_option(&arg, &pti_test_tables);
+	return 0;
+}
+early_param("pti_test_tables", pti_test_tables_param);
+
+/**
+ * pti_test_no_memory() - is this allocation the one that is to fail?
+ *
+ * Context: boot.
+ * Return: true once pti_test_tables= page tables have been given out.
+ */
+bool __init pti_test_no_memory(void)
+{
+	if (pti_test_tables > 0)
+		pti_test_tables--;
+	else if (!pti_test_tables)
+		return true;
+
+	return false;
+}
 
 /* A slot of the root near the end, and so the first page of each table below. */
 #define BASE		(-1UL << (PGDIR_SHIFT + 2))
@@ -442,16 +470,33 @@ static void __init permissions(struct kunit *test)
 /* Each page belongs to one row. */
 static void __init two_rows(struct kunit *test)
 {
-	set_kernel_pages(test, BASE, 4, 0, LEAF_RW);
+	const struct pti_row beside[] = {
+		{ .name = "first", .start = BASE + 4 * PAGE_SIZE, .size = 2 * PAGE_SIZE,
+		  .flags = PTI_RUNTIME },
+		{ .name = "second", .start = BASE + 3 * PAGE_SIZE, .size = PAGE_SIZE },
+	};
+	const struct pti_row across[] = {
+		{ .name = "first", .start = BASE + 6 * PAGE_SIZE, .size = 2 * PAGE_SIZE,
+		  .flags = PTI_RUNTIME },
+		{ .name = "second", .start = BASE + 7 * PAGE_SIZE, .size = PAGE_SIZE },
+	};
+	struct fixture *f = test->priv;
+
+	set_kernel_pages(test, BASE, 8, 0, LEAF_RW);
 	EXPECT_RANGE(test, BASE, 2 * PAGE_SIZE, 0, mapped);
 	EXPECT_RANGE(test, BASE + 2 * PAGE_SIZE, PAGE_SIZE, PTI_WRITE, mapped);
 	EXPECT_RANGE(test, BASE + PAGE_SIZE, PAGE_SIZE, PTI_WRITE, mapped_twice);
 	EXPECT_RANGE(test, BASE, PAGE_SIZE, 0, mapped_twice);
 	EXPECT_RANGE(test, BASE, PAGE_SIZE, PTI_RUNTIME, mapped_twice);
 
+	/* Of run time, and so without leaves; the other row is beside it, or shares a page. */
+	KUNIT_EXPECT_TRUE(test, pti_build(f->root, beside, ARRAY_SIZE(beside)));
+	KUNIT_EXPECT_FALSE(test, pti_build(f->root, across, ARRAY_SIZE(across)));
+
 	KUNIT_EXPECT_EQ(test, user_leaf(test, BASE + PAGE_SIZE), FRAME(1) | LEAF_R);
 	KUNIT_EXPECT_EQ(test, user_leaf(test, BASE + 2 * PAGE_SIZE), FRAME(2) | LEAF_RW);
-	KUNIT_EXPECT_EQ(test, user_leaves(test), 3);
+	KUNIT_EXPECT_EQ(test, user_leaf(test, BASE + 3 * PAGE_SIZE), FRAME(3) | LEAF_R);
+	KUNIT_EXPECT_EQ(test, user_leaves(test), 4);
 }
 
 /* Rows that are no range of whole pages of the kernel half. */
@@ -597,6 +642,16 @@ static void __init expose_and_conceal(struct kunit *test)
 	pti_conceal(PTI_DS_BUFFERS, (void *)page, PAGE_SIZE);
 	KUNIT_EXPECT_NULL(test, pti_user_leaf(page));
 	KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0), 0);
+
+	/* A warning: one page of the row, and one of its neighbour. */
+	pti_expose(PTI_DS_BUFFERS, (void *)page, 2 * PAGE_SIZE);
+	KUNIT_EXPECT_NULL(test, pti_user_leaf(page));
+	/* And of another row, which has it exposed. */
+	page = (unsigned long)&get_cpu_entry_area(0)->tss;
+	KUNIT_ASSERT_NOT_NULL(test, pti_user_leaf(page));
+	pti_conceal(PTI_DS_BUFFERS, (void *)page, PAGE_SIZE);
+	KUNIT_EXPECT_NOT_NULL(test, pti_user_leaf(page));
+	page = pti_row_range(row, 0).end - PAGE_SIZE;
 
 	cea_set_pte((void *)page, 0, PAGE_NONE);
 	flush_tlb_kernel_range(page, page + PAGE_SIZE);

@@ -39,6 +39,7 @@ void pti_enable_lam(unsigned long lam)
  *
  * A data breakpoint there would be a #DB in the middle of each exit.
  *
+ * Context: any.
  * Return: true if it does, on any CPU.
  */
 bool pti_exit_reads(unsigned long addr, unsigned long end)

@@ -18,6 +18,9 @@
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
 
+/* The bits of a PCID that tlb.c may use. */
+#define PTI_KERNEL_PCID_BITS	PTI_USER_PCID_BIT
+
 DECLARE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
 
 /*
@@ -125,6 +128,8 @@ static inline void pti_forget_stale_asids(void)
 }
 
 #else
+
+#define PTI_KERNEL_PCID_BITS	X86_CR3_PCID_BITS
 
 static inline void pti_load_mm(unsigned long cr3, u16 asid) { }
 #define pti_asid_0_loaded()	do { } while (0)

@@ -60,6 +60,7 @@ void pgd_pair_publish(void);
  * pgd_pair_user_root() - the user root behind a kernel root
  * @pgd: first entry of the kernel root of a pair
  *
+ * Context: any.
  * Return: first entry of the user root. Meaningless for a root without a pair.
  */
 static inline pgd_t *pgd_pair_user_root(pgd_t *pgd)
@@ -74,6 +75,7 @@ static inline pgd_t *pgd_pair_user_root(pgd_t *pgd)
  *
  * Pages that do not serve stay with the allocator.
  *
+ * Context: as @gfp allows @get_page.
  * Return: the page, or NULL if @get_page has no more.
  */
 static inline pgd_t *pgd_single_root(unsigned long (*get_page)(gfp_t), gfp_t gfp)
@@ -106,6 +108,7 @@ static inline pgd_t pgd_mirror(pgd_t *pgdp, pgd_t pgd)
  * pgd_in_user_mode() - the root that user mode runs on
  * @pgd: kernel root of an mm
  *
+ * Context: any.
  * Return: its user root, or @pgd itself with isolation off.
  */
 static inline pgd_t *pgd_in_user_mode(pgd_t *pgd)
@@ -118,6 +121,7 @@ static inline pgd_t *pgd_in_user_mode(pgd_t *pgd)
  * @p4dp: the entry that is about to be written
  * @p4d: its new value
  *
+ * Context: as for pgd_mirror().
  * Return: what to write to @p4dp.
  */
 static inline p4d_t p4d_mirror(p4d_t *p4dp, p4d_t p4d)

@@ -29,6 +29,7 @@ void pti_ldt_free_tables(pgd_t *pgd);
  * pti_ldt_entries() - the address by which the CPU is to read an LDT
  * @ldt: an LDT that has been through pti_ldt_map()
  *
+ * Context: any; the LDT must stay.
  * Return: the alias that both page tables have, or the LDT itself with
  * isolation off.
  */
