@@ -95,12 +95,22 @@ prefix=$(realpath -m --relative-to="$out/obj" "$source")
 	case $name in
 	off|stockoff) echo CONFIG_MITIGATION_PAGE_TABLE_ISOLATION=n ;;
 	size) echo CONFIG_PTI_DEBUGFS=n ;;
-	style|kunit|*-kunit) cat "$base/kunit.config" ;;
+	kunit|*-kunit) cat "$base/kunit.config" ;;
+	style) sed -n '/KUNIT/p' "$base/kunit.config" ;;
 	esac
 } | awk -F = '!/^#/ && NF { if (!($1 in v)) order[++n] = $1; v[$1] = $0 }
 	      END { for (i = 1; i <= n; i++) print v[order[i]] }' >"$out/config.wanted"
 kmake KCONFIG_ALLCONFIG="$out/config.wanted" allnoconfig >"$log" 2>&1 ||
 	failed "the configuration of $name failed"
+# An option that this kernel has and that did not take effect would go unnoticed
+awk '{ name = $0; sub(/=.*/, "", name); value = substr($0, length(name) + 2) }
+	!/^CONFIG_/ { next }
+	NR == FNR { have[name] = value; next }
+	value != (name in have ? have[name] : "n") { print substr(name, 8), value }' \
+	"$out/obj/.config" "$out/config.wanted" | while read -r option value; do
+	! git -C "$source" grep -q "^\(menu\)\{0,1\}config $option\$" -- '*Kconfig*' ||
+		die "CONFIG_$option=$value did not take effect in $name: something that it depends on has another value"
+done || exit 1
 
 if [ "$name" = style ]; then
 	shift 2
@@ -109,9 +119,6 @@ if [ "$name" = style ]; then
 		rm -f "$out/obj/$object"
 	done
 	kmake -j"${J:-$(nproc)}" W=1 C=2 "$@" >"$log" 2>&1 || failed "the build failed"
-	if grep -E '(warning|error):' "$log" >&2; then
-		die "W=1 or sparse warn; the full log is $log"
-	fi
 	exit
 fi
 
@@ -137,8 +144,14 @@ done
 wait $pid || failed "the build of $name failed"
 trap - HUP INT TERM
 
+# An object is compiled once, and warns once: what did goes, so that the next build
+# warns again.
 if grep -E 'warning:' "$log" | grep -v 'override: reassigning' >"$log.warnings"; then
 	echo "kernel: $name: $(wc -l <"$log.warnings") warnings, in $log.warnings"
+	rm -f "$out/obj/vmlinux" "$out/obj/vmlinux.o"
+	sed -n 's/^\(\.\.[^:]*\)\.[cS]:.*/\1.o/p' "$log.warnings" | sort -u | while read -r object; do
+		rm -f "$out/obj/$(realpath -m --relative-to="$source" "$out/obj/$object")"
+	done
 else
 	rm -f "$log.warnings"
 fi

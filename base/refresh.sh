@@ -109,10 +109,37 @@ done <"$tmp/all"
 [ "$(tail -n 1 "$tmp/trees")" = "$wanted" ] ||
 	die "the fixups do not add up to what is in build/linux: use git rebase -i there"
 
+# --- edits of this repository ------------------------------------------------------
+
+# A file of ours that was edited here and not in build/linux stays as it is here.
+# Any other edit would be lost.
+made=$(lgit rev-parse refs/pti/made)
+"$base/tree.sh" --commits ||
+	die "the patches and files of this repository do not go together: undo their edits (git stash), and refresh again"
+blob() {
+	lgit rev-parse -q --verify "$1:$2" || true
+}
+igit read-tree "$wanted"
+lgit diff-tree -r --name-only "$made" refs/pti/next | while read -r file; do
+	here=$(blob refs/pti/next "$file")
+	there=$(blob "$wanted" "$file")
+	# Equal: written by a refresh that was interrupted
+	[ "$here" != "$there" ] || continue
+	if [ -z "$here" ] || [ "$there" != "$(blob "$made" "$file")" ] || ! ours "$file"; then
+		echo "$file" >"$tmp/lost"
+		break
+	fi
+	lgit ls-tree refs/pti/next -- "$file" | igit update-index --index-info
+	echo "$file" >>"$tmp/kept"
+done
+[ ! -f "$tmp/lost" ] ||
+	die "this repository has edits that build/linux lacks, of $(cat "$tmp/lost"): put them aside (git stash), refresh, and bring them back"
+expected=$(igit write-tree)
+touch "$tmp/kept"
+
 # --- our files -----------------------------------------------------------------
 
 lgit diff-tree -r --name-only --diff-filter=A stripped "$wanted" >"$tmp/ours"
-made=$(lgit rev-parse refs/pti/made)
 lgit diff-tree -r --name-only --diff-filter=A stripped "$made" >"$tmp/before"
 while read -r file; do
 	if ! grep -qxF "$file" "$tmp/ours"; then
@@ -121,6 +148,7 @@ while read -r file; do
 	fi
 done <"$tmp/before"
 while read -r file; do
+	! grep -qxF "$file" "$tmp/kept" || continue
 	lgit cat-file blob "$wanted:$file" >"$tmp/file"
 	cmp -s "$tmp/file" "$top/$file" && continue
 	mkdir -p "$(dirname "$top/$file")"
@@ -223,6 +251,6 @@ cmp -s "$tmp/series" "$top/patches/series" || cat "$tmp/series" >"$top/patches/s
 # --- and the tree from them ------------------------------------------------------
 
 "$base/tree.sh" --commits
-[ "$(lgit rev-parse "refs/pti/next^{tree}")" = "$wanted" ] ||
+[ "$(lgit rev-parse "refs/pti/next^{tree}")" = "$expected" ] ||
 	die "what was written does not make the tree in build/linux: nothing was changed there"
 FORCE=1 "$base/tree.sh"
