@@ -12,5 +12,5 @@ audit: bed-options audit-kernel initramfs ## walk the user page tables from outs
 	@$(BED)/audit.sh --image $(IMAGE) --model $(MODEL) --append "$(APPEND)" \
 		$(if $(filter-out auto,$(CPUS)),--cpus $(CPUS))
 
-audit-test: ## test the audit's walker on fabricated page tables
+audit-test: deps ## test the audit's walker on fabricated page tables
 	@$(BED)/audit.sh --self-test

@@ -29,8 +29,20 @@ echo "$me: installing $missing"
 DEBIAN_FRONTEND=noninteractive
 export DEBIAN_FRONTEND
 mkdir -p "$logs"
+# What was interrupted before has to be ended first.
+dpkg --configure -a >"$logs/deps.log" 2>&1 </dev/null || :
+(
+	n=0
+	while sleep 10 && kill -0 $$; do
+		n=$((n + 10))
+		echo "$me: installing, $n s: $(tail -n 1 "$logs/deps.log" | cut -c1-60)"
+	done
+) 2>/dev/null &
+ticker=$!
+trap 'kill $ticker 2>/dev/null' EXIT
+trap 'exit 130' INT TERM HUP
 if ! { apt-get update && apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing; } \
-	</dev/null >"$logs/deps.log" 2>&1; then
+	</dev/null >>"$logs/deps.log" 2>&1; then
 	tail -n 5 "$logs/deps.log" >&2
 	die "could not install: $missing (full log: $logs/deps.log)"
 fi

@@ -8,8 +8,9 @@
 #
 # The head of a mutant, before the patch, says what breaks and has the lines
 #
-#	Caught-by: CASE		name of a case of cases.txt, or a pattern for several
-#	Says: REGEXP		what the failing case prints; can be repeated
+#	Caught-by: CASE		name of a case of cases.txt, or a pattern for several;
+#				can be repeated: each has to fail
+#	Says: REGEXP		what the failing cases print; can be repeated
 #	Where: kernel		the patch is for the kernel tree of the series (default)
 #	Where: repository	the patch is for this repository
 #	Kernel: kunit		the case needs the kernel that has tests in it
@@ -20,6 +21,7 @@
 # was; a change of the mutant, of the kernel or of the tests makes it due again.
 
 set -eu
+set -f
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
@@ -137,29 +139,36 @@ judge()
 	*) echo "Where: kernel or repository"; return 1 ;;
 	esac
 
+	[ "$(field "$2" Says)" ] || { echo "no line \"Says:\" in the head"; return 1; }
+
 	# A case that fails anyway would catch everything.
-	mark=$state/done/green-$(printf %s "$caught_by" | tr -c 'A-Za-z0-9.=-' _)-$tests
-	if [ ! -e "$mark" ]; then
-		run "$here/suite.sh" --image "$green" --only "$caught_by" || {
-			echo "the case fails without the mutant, or there is none: $caught_by"
-			return 1
-		}
-		: >"$mark"
-	fi
-	rc=0
-	run env CCACHE_DIR="${CCACHE_DIR:-$build/ccache}" BUILD="$([ "$image" = "$build/mutant" ] && echo "$build" || echo "$image")" \
-		"$suite" --image "$image" --only "$caught_by" >"$tmp/suite" 2>&1 || rc=$?
-	cat "$tmp/suite"
-	case $rc in
-	1) ;;
-	0) echo "the case passed: $caught_by"; return 1 ;;
-	*) echo "the case could not be run: $caught_by"; return 1 ;;
-	esac
-	# The suite shows the end of what a case says; its log has all of it.
+	: >"$tmp/said"
+	for case in $caught_by; do
+		mark=$state/done/green-$(printf %s "$case" | tr -c 'A-Za-z0-9.=-' _)-$tests
+		if [ ! -e "$mark" ]; then
+			run "$here/suite.sh" --image "$green" --only "$case" || {
+				echo "the case fails without the mutant, or there is none: $case"
+				return 1
+			}
+			: >"$mark"
+		fi
+		rc=0
+		run env CCACHE_DIR="${CCACHE_DIR:-$build/ccache}" BUILD="$([ "$image" = "$build/mutant" ] && echo "$build" || echo "$image")" \
+			"$suite" --image "$image" --only "$case" >"$tmp/suite" 2>&1 || rc=$?
+		cat "$tmp/suite"
+		case $rc in
+		1) ;;
+		0) echo "the case passed: $case"; return 1 ;;
+		*) echo "the case could not be run: $case"; return 1 ;;
+		esac
+		# The suite shows the end of what a case says; its log has all of it.
+		set +f
+		cat "$tmp/suite" "${image%/mutant}"/logs/suite/$case.log >>"$tmp/said" 2>/dev/null || :
+		set -f
+	done
 	field "$2" Says >"$tmp/says"
 	while IFS= read -r says; do
-		cat "$tmp/suite" "${image%/mutant}"/logs/suite/$caught_by.log 2>/dev/null |
-			tr -d '\r\000' | grep -q -e "$says" || {
+		tr -d '\r\000' <"$tmp/said" | grep -q -e "$says" || {
 			echo "the case failed, but without saying \"$says\""
 			return 1
 		}
@@ -167,6 +176,7 @@ judge()
 }
 
 set --
+set +f
 for patch in "$here"/mutants/*.patch; do
 	[ -f "$patch" ] || continue
 	name=$(basename "$patch" .patch)
@@ -175,6 +185,7 @@ for patch in "$here"/mutants/*.patch; do
 	$pattern) set -- "$@" "$patch" ;;
 	esac
 done
+set -f
 [ $# -gt 0 ] || die "no mutant matches \"$pattern\""
 [ -d "$linux/.git" ] || die "no build/linux: \"make tree\" makes it"
 
@@ -197,6 +208,7 @@ for patch; do
 	fi
 	log=$logs/mutants/$name.log
 	begun=$(date +%s)
+	echo "[$number/$total] planting   $name"
 	if judge "$name" "$patch" >"$log" 2>&1; then
 		: >"$key"
 		passed=$((passed + 1))

@@ -18,10 +18,17 @@ number=0
 for method; do
 	number=$((number + 1))
 	log=$logs/reboot-pcid-$method.log
+	rm -f "$log"
 	"$here/run.sh" --image "$image" --model haswell-pcid --append "pti=on reboot=$method" \
 		--time 200 --name "reboot-pcid-$method" --quiet /pti/reboot_once_64 \
 		>/dev/null 2>&1 || :
-	if ! grep -q -a 'reboot: machine restart' "$log"; then
+	if [ ! -f "$log" ]; then
+		echo "not ok $number - reboot=$method: the guest did not start"
+		bad=1
+	elif ! "$here/scan.sh" "$log"; then
+		echo "not ok $number - reboot=$method: the kernel complained; full log: $log"
+		bad=1
+	elif ! grep -q -a 'reboot: machine restart' "$log"; then
 		echo "not ok $number - reboot=$method: the kernel did not restart the machine"
 		bad=1
 	elif ! grep -q -a 'IA32_FEATURE_CONTROL_MSR VMX lock bit is set' "$log"; then

@@ -29,7 +29,8 @@ PROGRAM is a path in the guest (/pti holds the tests) or, alone, any shell text.
                    which process it is; CMD's exit status counts too
   --until-attach   the guest's program is ended, and that is well, when CMD ends
   --allow FILE     messages that the test means to provoke (see scan.sh)
-  --reboots        a reset starts the guest again (QEMU)
+  --reboots        a reset starts the guest again (QEMU); a triple fault fails, unless
+                   --triple-fault says that it is how the guest resets
   --efi            boot through the UEFI firmware (QEMU)
   --icount         count instructions: rdtsc is exact (QEMU, one CPU)
   --check-options  only say whether model, emulator and CPUs are known
@@ -47,7 +48,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 image=$build model=affected cpus=1 emu='' append='' mem=256 limit='' name=''
 attach='' allow='' icount='' interactive='' quiet='' until_attach='' adds='' check='' efi=''
-reboots=
+reboots='' triple=''
 initramfs=$build/initramfs.cpio.gz
 accel=${ACCEL:-tcg}
 
@@ -56,6 +57,7 @@ while [ $# -gt 0 ]; do
 	--icount) icount=1; shift; continue ;;
 	--efi) efi=1; shift; continue ;;
 	--reboots) reboots=1; shift; continue ;;
+	--triple-fault) triple=1; shift; continue ;;
 	--interactive) interactive=1; shift; continue ;;
 	--check-options) check=1; shift; continue ;;
 	--quiet) quiet=1; shift; continue ;;
@@ -138,7 +140,8 @@ fi
 : "${name:=$(basename "${1:-shell}" | tr -c 'A-Za-z0-9._\n-' _ | cut -c1-40)-$model-$cpus}"
 log=$logs/$name.log
 mkdir -p "$logs"
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/pti-run.XXXXXX")
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/pti-run.XXXXXX") ||
+	die "cannot write to ${TMPDIR:-/tmp}: set TMPDIR to a directory with 100 MB"
 guest='' helper=''
 cleanup()
 {
@@ -222,6 +225,12 @@ args="$args${append:+ $append}"
 	[ $# -eq 0 ] || sed 's/^/# program /' "$tmp/add/run-program"
 } >"$log"
 
+# free_mb DIR: free space there.
+free_mb()
+{
+	df -Pm "$1" | awk 'NR == 2 { print $4 }'
+}
+
 start_qemu()
 {
 	# A comma in a value of QEMU is written twice.
@@ -229,7 +238,11 @@ start_qemu()
 	set -- -nodefaults -no-user-config -display none -net none \
 		-machine pc -cpu "$cpu" -smp "$cpus" -m "$mem" \
 		-kernel "$image/bzImage" -initrd "$tmp/initrd" -append "$args"
-	[ "$reboots" ] || set -- "$@" -no-reboot
+	if [ "$reboots" ]; then
+		set -- "$@" -d cpu_reset -D "$tmp/resets"
+	else
+		set -- "$@" -no-reboot
+	fi
 	if [ "$accel" = kvm ]; then
 		# The models name a vendor; its MSRs are not for KVM to set.
 		set -- "$@" -accel kvm -cpu "$cpu,arch-capabilities=off"
@@ -256,8 +269,11 @@ start_qemu()
 	fi
 	set -- "$@" -chardev "file,id=con,path=$qlog,append=on" -serial chardev:con
 	if [ "$attach" ]; then
+		# The file is sparse: a file system that is too small kills QEMU later.
 		shm=/dev/shm
-		[ -w "$shm" ] || shm=$tmp
+		[ -w "$shm" ] && [ "$(free_mb "$shm")" -gt "$mem" ] || shm=$tmp
+		[ "$(free_mb "$shm")" -gt "$mem" ] ||
+			die "the guest's $mem MB fit neither /dev/shm nor $shm: set TMPDIR to where they do"
 		ram=$(mktemp "$shm/pti-ram.XXXXXX")
 		truncate -s "${mem}M" "$ram"
 		mkfifo "$tmp/line.in" "$tmp/line.out"
@@ -316,7 +332,12 @@ fi
 attach_rc=0
 if [ "$attach" ]; then
 	start_attached
-	[ -z "$helper" ] || finish_attached
+	if [ "$helper" ]; then
+		finish_attached
+	else
+		echo "# the attached command was never started" >>"$log"
+		attach_rc=2
+	fi
 fi
 guest_rc=0
 wait "$guest" || guest_rc=$?
@@ -372,10 +393,21 @@ rc=${end% *}
 # lockup, and a warning, unless one that is accepted is in the log.
 bits=$((1 << 4 | 1 << 5 | 1 << 7 | 1 << 14))
 clean | grep -q "\] WARNING: " || bits=$((bits | 1 << 9))
-if [ -z "$allow" ] && [ $((${end#* } & bits)) != 0 ]; then
+# What is allowed can be an oops or a warning, and nothing else.
+[ -z "$allow" ] || bits=$((bits & ~(1 << 7 | 1 << 9)))
+if [ $((${end#* } & bits)) != 0 ]; then
 	fail 1 "the kernel is tainted: ${end#* }"
 fi
 [ "$rc" = 0 ] || fail 1 "the program ended with $rc"
+if [ "$reboots" ]; then
+	faults=$(grep -c 'Triple fault' "$tmp/resets" || :)
+	[ "$faults" = "${triple:-0}" ] || fail 1 "$faults triple faults on the way to a reset"
+fi
+# It has said how it went, and then has to power off. Bochs ends by a panic of its own.
+case $guest_rc:$emu in
+0:*|*:bochs) ;;
+*) [ "$attach_rc" != 0 ] || fail 1 "the guest did not power off, the emulator ended with $guest_rc" ;;
+esac
 case $attach_rc in
 0) ;;
 1) fail 1 "the attached command ended with 1" ;;

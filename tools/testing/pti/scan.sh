@@ -48,7 +48,7 @@ BEGIN {
 		"W\\+X mappings: FAILED|insecure W\\+X|Bad or missing usercopy|" \
 		"vmalloc error: |page allocation failure: |nobody cared|Machine [Cc]heck|Hardware Error|Dazed and confused|" \
 		"NMI received for unknown|PANIC:|[Uu]nexpected reschedule|" \
-		"page tables isolation: .*(refuse|conflict|fail|leak)"
+		"page tables isolation: (row |disabled .the exposure could not)"
 	inside = "Call Trace:|RIP: 0010:|---\\[ end trace"
 }
 !match($0, /\[ *[0-9]+\.[0-9][0-9][0-9][0-9][0-9][0-9]\] /) { next }
@@ -65,7 +65,9 @@ BEGIN {
 # A report begins, or goes on, with the line that says what it is about.
 text ~ opens {
 	if (ok) {
-		block = NR
+		# Of these, a report follows; others are one line.
+		if (text ~ /WARNING: CPU|BUG: |Oops: |Kernel panic|vmalloc error/)
+			block = NR
 	} else if (!block || text !~ /Kernel panic|not syncing/) {
 		if (pending != "")
 			complain(pending)

@@ -108,9 +108,12 @@ run()
 	done
 }
 
+# In a process group of its own, so that an interrupt here can end all of it.
+set -m
 run stock "$stock" >"$tmp/stock" &
 other=$!
-trap 'kill $other; exit 130' INT TERM HUP
+set +m
+trap 'trap "" TERM; kill -- -$other; wait; exit 130' INT TERM HUP
 run ours "$ours" >"$tmp/ours"
 wait "$other"
 cat "$tmp/stock" "$tmp/ours" >"$tmp/results"

@@ -42,10 +42,11 @@ done
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/pti-suite.XXXXXX")
 workers=
+ticker=
 cleanup()
 {
 	trap '' INT TERM HUP
-	for w in $workers; do
+	for w in $ticker $workers; do
 		kill "$w" 2>/dev/null || :
 	done
 	for w in $workers; do
@@ -67,7 +68,7 @@ trap 'exit 143' TERM HUP
 } | awk -F'|' -v tag="$tag" '
 	function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
 	# What the kernel must decide, by the parameters and the CPU.
-	function status(model, cpus, par,	state, levels, pcid, bogus) {
+	function status(model, cpus, par,	state, levels, pcid, invpcid, reason, bogus) {
 		state = affected[model] == "yes" ? "on" : "off"
 		if (par ~ /(^| )(nopti|pti=off|mitigations=off)( |$)/)
 			state = "off"
@@ -82,8 +83,14 @@ trap 'exit 143' TERM HUP
 		}
 		levels = par ~ /(^| )no5lvl( |$)/ ? 4 : level[model]
 		pcid = par ~ /(^| )nopcid( |$)/ ? "no" : has_pcid[model]
+		invpcid = has_pcid[model] != "yes" ? "any" : par ~ /(^| )noinvpcid( |$)/ ? "no" : "yes"
+		reason = affected[model] == "yes" ? "CPU.affected.by.Meltdown" : "CPU.not.affected.by.Meltdown"
+		if (match(par, /(^| )(nopti|pti=off|mitigations=off|pti=on)( |$)/)) {
+			reason = substr(par, RSTART, RLENGTH)
+			gsub(/ /, "", reason)
+		}
 		return "status.sh " state " " affected[model] " " levels " " \
-			cpus " " pcid (bogus == "" ? "" : " " bogus)
+			cpus " " pcid " " invpcid " " reason (bogus == "" ? "" : " " bogus)
 	}
 	$1 == "model" {
 		affected[trim($2)] = trim($4)
@@ -243,13 +250,17 @@ one_guest()
 	limit=$(option time $((${bochs:+2}60 + each * $#)))
 	allow=$(option allow "")
 	efi=$(option efi "")
-	reboots=$(option reboots "")
+	case $(option reboots "") in
+	1) reboots=--reboots ;;
+	2) reboots="--reboots --triple-fault" ;;
+	*) reboots= ;;
+	esac
 	attach=$(option attach "")
 	kernel=$(option kernel "")
 	begun=$(now)
 	"$here/run.sh" --image "$image${kernel:+/$kernel}" --model "$model" --cpus "$cpus" \
 		--append "$append" --mem "$(option mem 256)" --time "$limit" \
-		${allow:+--allow "$here/$allow"} ${attach:+--attach "$here/$attach"} ${efi:+--efi} ${reboots:+--reboots} \
+		${allow:+--allow "$here/$allow"} ${attach:+--attach "$here/$attach"} ${efi:+--efi} $reboots \
 		--name "suite/$name" --quiet \
 		-- /pti/several.sh "$each" "$@" >"$out" 2>"$err" &
 	child=$!
@@ -352,6 +363,7 @@ worker()
 	while IFS='	' read -r name model cpus append programs options; do
 		number=$((number + 1))
 		mkdir "$work/claim.$number" 2>/dev/null || continue
+		printf '%s\t%s\n' "$(now)" "$name" >"$work/now.$worker"
 		case $programs in
 		host:*) one_host ;;
 		*) one_guest ;;
@@ -371,9 +383,22 @@ while [ "$w" -lt "$jobs" ]; do
 	worker "$w" <"$work/todo" &
 	workers="$workers $!"
 done
+# What goes on, where nothing has ended for a while.
+(
+	while sleep 10; do
+		[ -z "$(find "$work" -maxdepth 1 -name 'say.*' -newermt '-10 seconds' 2>/dev/null)" ] || continue
+		cat "$work"/now.* 2>/dev/null | while IFS='	' read -r from name; do
+			printf '%s, %d s; ' "$name" "$((($(now) - from) / 1000))"
+		done | sed 's/^/        running: /; s/; $/\n/'
+	done
+) &
+ticker=$!
+stumbled=
 for w in $workers; do
-	wait "$w" || :
+	wait "$w" || stumbled=1
 done
+kill "$ticker" 2>/dev/null || :
+ticker=
 workers=
 
 # A worker that stumbled must not pass for one that had nothing to do.
@@ -384,6 +409,12 @@ while IFS='	' read -r name _; do
 		$2 == name || index($2, name ": ") == 1 { found = 1 }
 		END { exit !found }' "$work/results" || result FAIL 0 "$name" /dev/null
 done <"$work/todo"
+
+if [ "$stumbled" ]; then
+	echo "a worker ended early: is the disk of $work full?" >"$work/text.0"
+	number=$total worker=0
+	result FAIL 0 "the suite itself" "$work/text.0"
+fi
 
 # A program, or a part of one, that only ever skipped has shown nothing.
 number=$total worker=0

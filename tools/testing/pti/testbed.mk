@@ -43,7 +43,7 @@ shell: bed-options audit-kernel initramfs ## the same, with a shell in the guest
 test: kernel stock stripped kunit-kernel initramfs ## run all tests
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)')
 
-test-long: kernel stock stripped kunit-kernel initramfs ## run what takes too long for "make test" (CASE=name: that one)
+test-long: kernel stock stripped size kunit-kernel initramfs ## run what takes too long for "make test" (CASE=name: that one)
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)',--long)
 
 test-quick: kernel initramfs ## run the tests that are over in two minutes
@@ -68,7 +68,7 @@ cost-pcid: kernel stock stripped initramfs ## the same with PCID, on Bochs, with
 growth: size stock stripped initramfs ## measure how much larger the isolation makes the kernel, beside stock's
 	@$(BED)/growth.sh
 
-pcid-test: ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, against a model
+pcid-test: deps ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, against a model
 	@mkdir -p build/host
 	@$(CC) -O2 -Wall -Wextra -Werror -o build/host/pcid_test $(BED)/pcid_test.c
 	@build/host/pcid_test
@@ -91,6 +91,12 @@ help-options:
 	@echo "  CASE=PATTERN         for test: only the cases with such a name"
 	@echo "  MUTANT=PATTERN       for mutants: only those"
 	@echo "  DEPS=no              do not look for packages"
+	@echo "  J=N                  so many jobs in a build (default: one a processor)"
+	@echo "  KSRC=DIR             another 6.12.y source than Debian's package"
+	@echo "  FORCE=1              for tree: throw away edits in build/linux"
+	@echo
+	@echo "make ends with 2 on any failure; $(BED)/audit.sh and run.sh, which it calls,"
+	@echo "end with 1 if there is a difference and with 2 if they could not tell."
 	@echo
 	@echo "Models:"
 	@. $(BED)/lib.sh && rows $(BED)/models.txt | awk -F'|' ' \

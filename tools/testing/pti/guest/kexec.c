@@ -5,9 +5,13 @@
  * The way there runs on page tables that kexec makes for itself, whose roots
  * have no user page table beside them.
  *
- * Usage: kexec KERNEL INITRD PARAMETERS
+ * Usage: kexec [-p] KERNEL INITRD PARAMETERS
+ *
+ * With -p it is the crash kernel: this one is made to panic, and goes there from
+ * wherever its CPUs are then.
  */
 #include <fcntl.h>
+#include <linux/kexec.h>
 #include <linux/reboot.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,10 +20,12 @@
 
 int main(int argc, char **argv)
 {
-	int kernel, initrd;
+	int kernel, initrd, crash = argc > 1 && !strcmp(argv[1], "-p");
 
+	argc -= crash;
+	argv += crash;
 	if (argc != 4) {
-		fprintf(stderr, "usage: kexec KERNEL INITRD PARAMETERS\n");
+		fprintf(stderr, "usage: kexec [-p] KERNEL INITRD PARAMETERS\n");
 		return 1;
 	}
 	kernel = open(argv[1], O_RDONLY);
@@ -29,11 +35,18 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (syscall(SYS_kexec_file_load, kernel, initrd, strlen(argv[3]) + 1,
-		    argv[3], 0)) {
+		    argv[3], crash ? KEXEC_FILE_ON_CRASH : 0)) {
 		perror("kexec: kexec_file_load");
 		return 1;
 	}
 	sync();
+	if (crash) {
+		int sysrq = open("/proc/sysrq-trigger", O_WRONLY);
+
+		if (sysrq < 0 || write(sysrq, "c", 1) != 1)
+			perror("kexec: /proc/sysrq-trigger");
+		return 1;
+	}
 	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,
 		LINUX_REBOOT_CMD_KEXEC, NULL);
 	perror("kexec: reboot");

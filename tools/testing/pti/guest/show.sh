@@ -37,6 +37,7 @@ if [ -r "$table" ]; then
 				exec += $2
 			next
 		}
+		/^isolation is/ { next }
 		# The total counts a frame that two rows map once.
 		{ sub(/^ *total */, ""); rest = rest $0 }
 		END {

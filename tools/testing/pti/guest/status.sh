@@ -4,15 +4,17 @@
 # Say what the kernel says of its isolation in each of the places where it
 # does, and compare each with what is expected.
 #
-# Usage: status.sh STATE AFFECTED LEVELS CPUS PCID [BOGUS]
+# Usage: status.sh STATE AFFECTED LEVELS CPUS PCID INVPCID REASON [BOGUS]
 #	STATE		on or off
 #	AFFECTED	yes or no: whether the CPU is one that Meltdown affects
 #	LEVELS		4 or 5 levels of page tables
 #	CPUS		how many are online
 #	PCID		yes or no: whether the kernel may use PCID
+#	INVPCID		the same; any, where that is not known
+#	REASON		regular expression, without blanks: what decided
 #	BOGUS		a value of pti= that the kernel must have refused by name
 
-state=$1 affected=$2 levels=$3 cpus=$4 pcid=$5 bogus=$6
+state=$1 affected=$2 levels=$3 cpus=$4 pcid=$5 invpcid=$6 reason=$7 bogus=$8
 n=0
 bad=0
 
@@ -51,6 +53,18 @@ check "PCID" "$pcid" "$(has pcid)"
 check "lines in the kernel's log" 1 "$(echo "$said" | grep -c .)"
 check "the line says" "$line" \
 	"$(echo "$said" | sed 's/.*isolation: \([a-z]*\).*/\1/')"
+[ "$invpcid" = any ] || check "INVPCID" "$invpcid" "$(has invpcid)"
+check "its reason is $reason" yes \
+	"$(echo "$said" | grep -q -E "abled \($reason\)" && echo yes || echo no)"
+if [ "$state" = on ]; then
+	check "it says of PCID" "$pcid" "$(echo "$said" | sed 's/.*), PCID \([a-z]*\),.*/\1/')"
+	check "and of INVPCID" "$(has invpcid)" "$(echo "$said" | sed 's/.*, INVPCID \([a-z]*\),.*/\1/')"
+	# The page tables are walked for both, at boot and when the file is read.
+	exposure=/sys/kernel/debug/x86/pti_exposure
+	[ ! -r $exposure ] || check "bytes exposed, as in $exposure" \
+		"$(($(awk '$1 == "total" { print $2 }' $exposure) * 4096))" \
+		"$(echo "$said" | sed 's/.*, \([0-9]*\) bytes exposed$/\1/')"
+fi
 if [ "$bogus" ]; then
 	check "it names the unknown value $bogus" yes \
 		"$(echo "$messages" | grep -v -i 'command line:' |
