@@ -96,7 +96,10 @@ prefix=$(realpath -m --relative-to="$out/obj" "$source")
 	off|stockoff) echo CONFIG_MITIGATION_PAGE_TABLE_ISOLATION=n ;;
 	size) echo CONFIG_PTI_DEBUGFS=n ;;
 	kunit|*-kunit) cat "$base/kunit.config" ;;
-	style) sed -n '/KUNIT/p' "$base/kunit.config" ;;
+	style)
+		sed -n '/KUNIT/p' "$base/kunit.config"
+		# For tboot.c, which the series changes
+		printf 'CONFIG_%s=y\n' IOMMU_SUPPORT INTEL_IOMMU INTEL_TXT ;;
 	esac
 } | awk -F = '!/^#/ && NF { if (!($1 in v)) order[++n] = $1; v[$1] = $0 }
 	      END { for (i = 1; i <= n; i++) print v[order[i]] }' >"$out/config.wanted"
