@@ -99,7 +99,7 @@ prefix=$(realpath -m --relative-to="$out/obj" "$source")
 	style)
 		sed -n '/KUNIT/p' "$base/kunit.config"
 		# For tboot.c, which the series changes
-		printf 'CONFIG_%s=y\n' IOMMU_SUPPORT INTEL_IOMMU INTEL_TXT ;;
+		printf 'CONFIG_%s=y\n' PCI_MSI IOMMU_SUPPORT INTEL_IOMMU INTEL_TXT ;;
 	esac
 } | awk -F = '!/^#/ && NF { if (!($1 in v)) order[++n] = $1; v[$1] = $0 }
 	      END { for (i = 1; i <= n; i++) print v[order[i]] }' >"$out/config.wanted"
