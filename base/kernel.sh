@@ -93,7 +93,9 @@ prefix=$(realpath -m --relative-to="$out/obj" "$source")
 {
 	cat "$base/small.config"
 	case $name in
-	off|stockoff) echo CONFIG_MITIGATION_PAGE_TABLE_ISOLATION=n ;;
+	off|stockoff)
+		echo CONFIG_MITIGATION_PAGE_TABLE_ISOLATION=n
+		echo CONFIG_PTI_DEBUGFS=n ;;
 	size) echo CONFIG_PTI_DEBUGFS=n ;;
 	kunit|*-kunit) cat "$base/kunit.config" ;;
 	style)
