@@ -212,7 +212,7 @@ for patch; do
 	if judge "$name" "$patch" >"$log" 2>&1; then
 		: >"$key"
 		passed=$((passed + 1))
-		echo "[$number/$total] caught     $(($(date +%s) - begun)) s  $name, by $(field "$patch" Caught-by)"
+		echo "[$number/$total] caught     $(($(date +%s) - begun)) s  $name, by $(echo $(field "$patch" Caught-by))"
 	else
 		failed="$failed $name"
 		echo "[$number/$total] NOT CAUGHT $(($(date +%s) - begun)) s  $name"
