@@ -38,7 +38,7 @@ END
 boot()
 {
 	"$here/run.sh" --image "$image" --model "$model" --quiet --name "boot-fail-$model-$1" \
-		--append "pti=on kunit.enable=0 pti_test_tables=$1" ${5:+--allow "$5"} \
+		--append "pti=on kunit.enable=0 pti_test_tables=$1 nokaslr" ${5:+--allow "$5"} \
 		"/pti/status.sh $2 $affected $levels 1 $3 any $4 && /pti/entry_syscall_64 100" \
 		>"$allow.out" 2>&1
 }
