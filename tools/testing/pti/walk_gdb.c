@@ -3,7 +3,7 @@
  * Client of QEMU's gdbstub: stop the guest, let it run, pass a command to the
  * monitor, read the one register which the monitor does not show.
  *
- * Only what the walker needs of the remote protocol.  Two habits of the stub
+ * Only what the walker needs of the remote protocol.  Two habits of the server in QEMU
  * shape it: on connecting it stops the machine, and while the machine runs any
  * byte stops it, so nothing may be acknowledged then.
  */
@@ -162,7 +162,7 @@ static enum vm_result ask(struct gdb *g, const char *what, char *to, size_t size
 	return r ? r : read_packet(g, to, size, ANSWER_MS);
 }
 
-/* The registers are numbered in the order of the description that the stub sends */
+/* The registers are numbered in the order of the description that QEMU sends */
 static enum vm_result number_registers(struct gdb *g)
 {
 	static char xml[16384];

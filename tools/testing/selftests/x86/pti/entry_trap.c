@@ -6,7 +6,7 @@
  * every register: the signal's context must show what was there, and after
  * sigreturn it must be there again.
  *
- * What it catches: an entry stub that was left out of the user page table or
+ * What it catches: an entry point that was left out of the user page table or
  * that touches something which is (#DF, then a triple fault), an exit through
  * IRET that loses registers while it changes stack and CR3, error codes lost
  * between the entry stack and the task's stack, and for #DB the difference
