@@ -328,10 +328,12 @@ VISIBLE_IF_KUNIT bool __init pti_build(pgd_t *root, const struct pti_row *rows, 
 }
 
 /*
- * Frames below a shared table. espfix maps a few frames many thousand times, by
- * entries of one table, at each level, that are the same: those count once.
+ * Frames below a shared table, and what their leaves allow, added up in @flags.
+ * espfix maps a few frames many thousand times, by entries of one table, at each
+ * level, that are the same: those count once.
  */
-static unsigned long __pti_boot pti_count_table(const unsigned long *table, int level)
+static unsigned long __pti_boot pti_count_table(const unsigned long *table, int level,
+						pteval_t *flags)
 {
 	unsigned long pages = 0;
 	unsigned int i, first;
@@ -341,9 +343,14 @@ static unsigned long __pti_boot pti_count_table(const unsigned long *table, int 
 			continue;
 		for (first = 0; (table[first] ^ table[i]) & PTE_PFN_MASK; first++)
 			;
-		if (first == i)
-			pages += level > 1 ? pti_count_table(__va(table[i] & PTE_PFN_MASK),
-							     level - 1) : 1;
+		if (first != i)
+			continue;
+		if (level > 1) {
+			pages += pti_count_table(__va(table[i] & PTE_PFN_MASK), level - 1, flags);
+		} else {
+			pages++;
+			*flags |= table[i] & PTE_FLAGS_MASK;
+		}
 	}
 	return pages;
 }
@@ -352,27 +359,34 @@ static unsigned long __pti_boot pti_count_table(const unsigned long *table, int 
  * pti_row_pages() - how many pages a row shows now
  * @row: the row
  * @cpu: a possible CPU; any value if the row is not per CPU
+ * @flags: set to all flags that any leaf of the row has
  *
  * Context: process, with isolation on.
  * Return: pages of 4 KiB, each frame once; 0 for the LDT, which is each mm's own.
  */
-unsigned long __pti_boot pti_row_pages(const struct pti_row *row, int cpu)
+unsigned long __pti_boot pti_row_pages(const struct pti_row *row, int cpu, pteval_t *flags)
 {
 	struct pti_range range = pti_row_range(row, cpu);
 	unsigned long addr, pages = 0;
 	pgd_t *pgd;
+	pte_t *pte;
 
+	*flags = 0;
 	if (row->where == PTI_AT_LDT)
 		return 0;
 	if (row->flags & PTI_SHARED) {
 		pgd = pgd_offset_pgd(pgd_pair_user_root(swapper_pg_dir), range.start);
 		return pti_count_table((unsigned long *)p4d_pgtable(*p4d_offset(pgd, range.start)),
-				       3);
+				       3, flags);
 	}
 
-	for (addr = range.start; addr < range.end; addr += PAGE_SIZE)
-		pages += !!pti_user_leaf(addr);
-
+	for (addr = range.start; addr < range.end; addr += PAGE_SIZE) {
+		pte = pti_user_leaf(addr);
+		if (pte) {
+			pages++;
+			*flags |= pte_flags(*pte);
+		}
+	}
 	return pages;
 }
 
@@ -380,11 +394,12 @@ static unsigned long __init pti_exposed_bytes(void)
 {
 	const struct pti_row *row;
 	unsigned long pages = 0;
+	pteval_t flags;
 	int cpu;
 
 	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++) {
 		for_each_possible_cpu(cpu) {
-			pages += row->flags & PTI_ALIAS ? 0 : pti_row_pages(row, cpu);
+			pages += row->flags & PTI_ALIAS ? 0 : pti_row_pages(row, cpu, &flags);
 			if (!pti_row_is_per_cpu(row))
 				break;
 		}

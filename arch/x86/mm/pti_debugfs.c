@@ -21,8 +21,8 @@
 static unsigned long show_range(struct seq_file *m, const struct pti_row *row, int cpu)
 {
 	struct pti_range range = pti_row_range(row, cpu);
-	unsigned long pages = pti_row_pages(row, cpu);
-	pte_t *leaf = pti_user_leaf(range.start);
+	pteval_t flags;
+	unsigned long pages = pti_row_pages(row, cpu, &flags);
 
 	if (!pages)
 		return 0;
@@ -31,7 +31,7 @@ static unsigned long show_range(struct seq_file *m, const struct pti_row *row, i
 		   range.start, range.end, pages,
 		   row->flags & PTI_WRITE ? 'w' : '-',
 		   row->flags & PTI_EXEC ? 'x' : '-',
-		   leaf && (pte_flags(*leaf) & _PAGE_GLOBAL) ? 'g' : '-',
+		   flags & _PAGE_GLOBAL ? 'g' : '-',
 		   row->flags & PTI_USER ? 'u' : '-', row->name);
 	if (pti_row_is_per_cpu(row))
 		seq_printf(m, "[%d]", cpu);

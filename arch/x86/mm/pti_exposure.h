@@ -88,7 +88,7 @@ struct pti_range {
 struct pti_range pti_row_range(const struct pti_row *row, int cpu);
 bool pti_row_is_per_cpu(const struct pti_row *row);
 pte_t *pti_user_leaf(unsigned long addr);
-unsigned long pti_row_pages(const struct pti_row *row, int cpu);
+unsigned long pti_row_pages(const struct pti_row *row, int cpu, pteval_t *flags);
 
 /* A boot with pti_test_tables=N gets N page tables, and no more. */
 #ifdef CONFIG_PTI_KUNIT_TEST

@@ -623,6 +623,7 @@ static void __init expose_and_conceal(struct kunit *test)
 	const struct pti_row *row = &pti_rows[PTI_DS_BUFFERS];
 	unsigned long page = pti_row_range(row, 0).end - PAGE_SIZE;
 	unsigned int level;
+	pteval_t flags;
 	pte_t *kernel;
 
 	if (!boot_cpu_has(X86_FEATURE_PTI))
@@ -635,13 +636,14 @@ static void __init expose_and_conceal(struct kunit *test)
 
 	pti_expose(PTI_DS_BUFFERS, (void *)page, PAGE_SIZE);
 	KUNIT_EXPECT_NOT_NULL(test, pti_user_leaf(page));
-	KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0), 1);
+	KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0, &flags), 1);
+	KUNIT_EXPECT_EQ(test, flags, pte_flags(*kernel));
 	if (pti_user_leaf(page))
 		KUNIT_EXPECT_EQ(test, pte_val(*pti_user_leaf(page)), pte_val(*kernel));
 
 	pti_conceal(PTI_DS_BUFFERS, (void *)page, PAGE_SIZE);
 	KUNIT_EXPECT_NULL(test, pti_user_leaf(page));
-	KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0), 0);
+	KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0, &flags), 0);
 
 	/* A warning: one page of the row, and one of its neighbour. */
 	pti_expose(PTI_DS_BUFFERS, (void *)page, 2 * PAGE_SIZE);
@@ -895,8 +897,8 @@ static void mirror_not(struct kunit *test)
 }
 
 /*
- * A root without a mark may have anything behind it. With DEBUG_VM this warns of
- * the user entry, and of nothing else here.
+ * A root without a mark may have anything behind it. This warns of the user entry,
+ * and of nothing else here.
  */
 static void mirror_without_pair(struct kunit *test)
 {
