@@ -129,8 +129,8 @@ void pgd_pair_free(pgd_t *pgd)
  *   switching CR3 then faults on its first instruction instead of running with
  *   the kernel mapped.
  *
- * Context: as for pgd_mirror(). Warns once, if DEBUG_VM is on, of a user entry that
- * is set in a root without a pair.
+ * Context: as for pgd_mirror(). Warns once of a user entry that is set in a root
+ * without a pair: user mode cannot run on that one.
  * Return: what to write to @pgdp.
  */
 pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd)
@@ -143,8 +143,7 @@ pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd)
 		return pgd;
 
 	if (!pgd_has_pair(root)) {
-		WARN_ONCE(IS_ENABLED(CONFIG_DEBUG_VM) && user,
-			  "PTI: user entry %lu (%lx) set in a root without a pair (%p)\n",
+		WARN_ONCE(user, "PTI: user entry %lu (%lx) set in a root without a pair (%p)\n",
 			  slot, pgd_val(pgd), root);
 		return pgd;
 	}
