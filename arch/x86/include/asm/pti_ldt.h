@@ -11,8 +11,8 @@
 #include <asm/ldt.h>
 
 /*
- * A slot of the root that nothing else uses: on 4 levels it is the first one
- * above the user half and what a hypervisor may take, on 5 levels likewise.
+ * A slot of the root that nothing else uses: the first behind the 16 that are left
+ * to a hypervisor, with 4 levels as with 5.
  * The LDT in use and the one that replaces it have a half of the window each.
  */
 #define PTI_LDT_BASE	(-240UL << PGDIR_SHIFT)
