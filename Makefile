@@ -6,13 +6,17 @@
 #	J=N		so many jobs (default: as many as there are processors)
 #	KSRC=DIR	another 6.12.y source than Debian's package
 #	FORCE=1		let "make tree" throw away edits in build/linux
+#	DRAFT=1		let "make series" write a letter without figures
+#	AUTHOR=...	who the mails of "make series" are from
 
 SHELL := /bin/sh
-export J KSRC FORCE
+export J KSRC FORCE DRAFT AUTHOR
 
 .DEFAULT_GOAL := help
+# Each build and each run has its own parallelism
+.NOTPARALLEL:
 .PHONY: help tree kernel stock stripped size kunit-kernel refresh series prefixes check check-fast \
-	check-words check-strip check-copies check-style check-bugs check-exports check-objects check-off \
+	check-words check-strip check-copies check-style check-bugs check-warnings check-exports check-objects check-off \
 	check-ksrc check-refresh check-version-other check-versions clean
 
 help: ## list the targets
@@ -51,7 +55,7 @@ prefixes: tree initramfs ## build and boot every prefix of the series; goes on w
 # The checks of what is in this repository. A check says what is wrong, and
 # ends with an exit status other than 0.
 
-check: check-fast check-exports check-ksrc check-refresh check-version-other check-objects check-off ## run all checks but check-versions and prefixes
+check: check-fast check-warnings check-exports check-ksrc check-refresh check-version-other check-objects check-off ## run all checks but check-versions and prefixes
 
 check-fast: check-words check-strip check-copies check-style check-bugs ## run the checks that need no kernel
 
@@ -69,6 +73,9 @@ check-style: tree ## checkpatch, sparse, W=1 and the scripts' syntax are clean
 
 check-bugs: tree ## each bug of an earlier isolation has a test that exists, or a reason
 	@base/check.sh bugs
+
+check-warnings: kernel ## the kernel builds without a warning
+	@base/check.sh warnings
 
 check-exports: kernel stock ## modules find the exports of the stock kernel, no more and no less
 	@base/check.sh exports
@@ -88,7 +95,7 @@ check-refresh: tree ## an edit in build/linux comes back complete
 check-version-other: deps ## the strip and the series fit the oldest 6.12 that Debian has
 	@base/check.sh versions oldest
 
-check-versions: deps ## they fit every 6.12 that Debian has
+check-versions: deps ## they fit every 6.12 that Debian has: strip, word search, each patch applies
 	@base/check.sh versions all
 
 clean: ## remove build/

@@ -3,7 +3,7 @@
 #
 # The checks of the base and of the series, one each call:
 #
-#	check.sh words | strip | copies | style | bugs | exports | off | ksrc | refresh
+#	check.sh words | strip | copies | style | bugs | warnings | exports | off | ksrc | refresh
 #	check.sh objects some | all
 #	check.sh versions oldest | all
 #
@@ -116,7 +116,7 @@ check_copies() {
 check_style() {
 	need perl sparse gcc
 	rc=0
-	for script in $(tracked | grep '\.sh$'); do
+	for script in $(tracked | grep -e '\.sh$' -e '/guest/init$' -e '^\.ci/run$'); do
 		sh -n "$top/$script" || rc=1
 	done
 	# What stands at a path of the kernel has to be in the series
@@ -253,6 +253,20 @@ check_bugs() {
 	[ $rc = 0 ] || die "the tests, their planted breaks and past-bugs.txt do not go together"
 	ok "$number bugs: $(grep -c '| test |' "$tmp/rows") have a test," \
 		"$(grep -c '| cannot |' "$tmp/rows") cannot happen, $(grep -c '| open |' "$tmp/rows") are open"
+}
+
+# The compiler's, the assembler's, objtool's and the linker's; kernel.sh has each
+# build that warns warn again
+check_warnings() {
+	image=${PTI_IMAGE:-$build}
+	name=ours
+	[ "$(realpath -m "$image")" = "$build" ] || name=$(basename "$image")
+	[ -f "$logs/kernel-$name.log" ] || die "no $logs/kernel-$name.log: 'make kernel' makes it"
+	if [ -f "$logs/kernel-$name.log.warnings" ]; then
+		cat "$logs/kernel-$name.log.warnings"
+		die "the kernel builds with warnings"
+	fi
+	ok "the kernel builds without a warning, objtool's included"
 }
 
 check_exports() {
@@ -453,7 +467,7 @@ check_versions() {
 }
 
 case ${1:-} in
-words|strip|copies|style|bugs|exports|off|ksrc|refresh)
+words|strip|copies|style|bugs|warnings|exports|off|ksrc|refresh)
 	[ -d "$linux/.git" ] || die "no build/linux: 'make tree' makes it"
 	check_"$1" ;;
 objects)
@@ -462,5 +476,5 @@ objects)
 versions)
 	check_versions "${2:-all}" ;;
 *)
-	die "usage: check.sh words | strip | copies | style | bugs | exports | objects | off | ksrc | refresh | versions" ;;
+	die "usage: check.sh words | strip | copies | style | bugs | warnings | exports | objects | off | ksrc | refresh | versions" ;;
 esac

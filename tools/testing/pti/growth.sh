@@ -10,12 +10,12 @@ usage()
 Usage: growth.sh
 
 Writes build/results/growth.txt. Ours is the kernel of build/size, in which the
-isolation is all there is of the series, as it is in the stock one. Code and data of ours that stay after boot may
-not grow more than stock's, and an mm may not take more pages. Symbols are
-counted: sections are padded to pages.
+isolation is all there is of the series, as it is in the stock one. Code and data
+of ours that stay after boot may not grow more than stock's, and an mm may not
+take more pages. Symbols are counted: sections are padded to pages.
 
-Environment: PTI_IMAGE, STOCK_IMAGE, STRIPPED_IMAGE replace the directories of the
-kernels, BUILD=DIR replaces build.
+Environment: PTI_IMAGE=DIR looks for size below DIR, STOCK_IMAGE and STRIPPED_IMAGE
+replace the directories of those kernels, BUILD=DIR replaces build.
 Exit status: 0 ours grows no more, 1 it does, 2 could not tell.
 END
 }
@@ -30,7 +30,7 @@ case ${1:-} in
 *) die "unknown option $1 (--help explains)" ;;
 esac
 need nm binutils
-ours=${PTI_IMAGE:-$build/size}
+ours=${PTI_IMAGE:-$build}/size
 stock=${STOCK_IMAGE:-$build/stock}
 stripped=${STRIPPED_IMAGE:-$build/stripped}
 for dir in "$ours" "$stock" "$stripped"; do

@@ -64,7 +64,9 @@ pack()
 	chmod -R go-w,a+rX "$root"
 	find "$root" -exec touch -h -d @0 {} +
 	(cd "$root" && find . | LC_ALL=C sort |
-		cpio --quiet -o -H newc -R 0:0 --reproducible) | gzip -9n >"$1.new"
+		cpio --quiet -o -H newc -R 0:0 --reproducible) >"$1.cpio"
+	gzip -9nc "$1.cpio" >"$1.new"
+	rm "$1.cpio"
 	mv "$1.new" "$1"
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # A command for run.sh --attach: inject NMIs into the guest until it ends, one
-# in MICROSECONDS (default: 2000) on all CPUs. The first comes when its programs
+# in MICROSECONDS (default: 2000) on all CPUs, at least 100. The first comes when its programs
 # begin: before the kernel has an IDT, one would be the end of any kernel.
 
 set -eu
@@ -17,4 +17,4 @@ until grep -q -a PTI-RUN-BEGIN "$PTI_LOG"; do
 	[ -S "$PTI_QMP" ] || die "the guest ended before its programs began"
 	sleep 0.1
 done
-"$bin" "$PTI_QMP" "${1:-2000}"
+"$bin" "$PTI_QMP" "${1:-2000}" 100

@@ -4,7 +4,9 @@
  * into all CPUs at once, at intervals that differ, so that they hit places which
  * nothing else interrupts.  What they hit is left to chance.
  *
- * Usage: nmi_storm SOCKET MICROSECONDS
+ * Usage: nmi_storm SOCKET MICROSECONDS LEAST
+ *
+ * Fewer NMIs than LEAST show nothing, and fail.
  */
 #include <errno.h>
 #include <poll.h>
@@ -55,11 +57,11 @@ static int tell(int fd, const char *command)
 
 int main(int argc, char **argv)
 {
-	unsigned long n = 0, us = argc == 3 ? strtoul(argv[2], NULL, 0) : 0;
+	unsigned long n = 0, us = argc == 4 ? strtoul(argv[2], NULL, 0) : 0;
 	int fd;
 
 	if (!us) {
-		fprintf(stderr, "usage: nmi_storm SOCKET MICROSECONDS\n");
+		fprintf(stderr, "usage: nmi_storm SOCKET MICROSECONDS LEAST\n");
 		return 2;
 	}
 	fd = connect_to(argv[1]);
@@ -69,6 +71,6 @@ int main(int argc, char **argv)
 		n++;
 		usleep(us / 2 + rand() % us);
 	}
-	printf("%lu NMIs injected\n", n);
-	return n ? 0 : 1;
+	printf("%lu NMIs injected, %s are demanded\n", n, argv[3]);
+	return n < strtoul(argv[3], NULL, 0);
 }

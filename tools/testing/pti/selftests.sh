@@ -23,7 +23,7 @@ trap 'exit 130' INT TERM HUP
 
 # All variables of an outer make would reach this one, OUTPUT among them.
 env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$tree/tools/testing/selftests/x86" \
-	-j"$(nproc)" OUTPUT="$bin" >"$logs/selftests-x86-build.log" 2>&1 || {
+	-j"${J:-$(nproc)}" OUTPUT="$bin" >"$logs/selftests-x86-build.log" 2>&1 || {
 	tail -n 5 "$logs/selftests-x86-build.log" >&2
 	die "the selftests do not build (full log: $logs/selftests-x86-build.log)"
 }

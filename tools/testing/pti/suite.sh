@@ -33,7 +33,7 @@ while [ $# -gt 0 ]; do
 	esac
 	case $1 in
 	--only) only=$2 ;;
-	--image) image=$2 ;;
+	--image) image=$(realpath -m "$2") ;;
 	--jobs) jobs=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
@@ -419,10 +419,11 @@ fi
 # A program, or a part of one, that only ever skipped has shown nothing.
 number=$total worker=0
 if [ "$tag" = normal ]; then
-	missing=$(gzip -dc "$build/initramfs.cpio.gz" | (cd "$work" && cpio --quiet -i --to-stdout ./pti/list pti/list) |
-		grep . | sort -u | while read -r p; do
-			grep -q -x "$p" "$work/ran" || echo "$p"
-		done)
+	gzip -dc "$build/initramfs.cpio.gz" | (cd "$work" && cpio --quiet -i --to-stdout ./pti/list pti/list) |
+		grep . | sort -u >"$work/programs" || echo "the list of programs in the initramfs" >"$work/programs"
+	missing=$(while read -r p; do
+		grep -q -x "$p" "$work/ran" || echo "$p"
+	done <"$work/programs")
 	for p in $missing; do
 		echo "no case ran it with success" >"$work/text.0"
 		result FAIL 0 "$p ran nowhere" "$work/text.0"

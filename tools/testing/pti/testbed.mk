@@ -94,6 +94,8 @@ help-options:
 	@echo "  J=N                  so many jobs in a build (default: one a processor)"
 	@echo "  KSRC=DIR             another 6.12.y source than Debian's package"
 	@echo "  FORCE=1              for tree: throw away edits in build/linux"
+	@echo "  DRAFT=1              for series: write the letter without figures that are missing"
+	@echo "  AUTHOR=\"N <A>\"      for series: who the mails are from, and who signs them off"
 	@echo
 	@echo "make ends with 2 on any failure; $(BED)/audit.sh and run.sh, which it calls,"
 	@echo "end with 1 if there is a difference and with 2 if they could not tell."
