@@ -28,7 +28,6 @@ commit=${2:-$name}
 
 need git make gcc flex bison bc perl
 [ -d "$linux/.git" ] || die "no build/linux: 'make tree' makes it"
-need_space 1500
 mkdir -p "$logs"
 log=$logs/kernel-$name.log
 out=$build/$name
@@ -48,7 +47,10 @@ stockoff)
 esac
 mkdir -p "$out"
 exec 8>"$out/.kernel.lock"
-flock 8
+flock -n 8 || {
+	echo "kernel: $name: waiting for another build of it to end"
+	flock 8
+}
 
 # A checkout of the commit. Files that stay the same are not touched.
 checkout() {
@@ -63,10 +65,11 @@ checkout() {
 		git -C "$source" reset -q --hard || die "cannot check out $commit"
 }
 
+# kmake TARGET...: run make, by the command $run if there is one
 kmake() {
 	# ccache makes paths relative, so __FILE__ needs a second prefix taken off.
 	# The same source gives the same kernel, whoever builds it, and when
-	make -C "$source" O="$out/obj" "$@" LOCALVERSION= CC="$cc" \
+	${run:-} make -C "$source" O="$out/obj" "$@" LOCALVERSION= CC="$cc" \
 		KCFLAGS="-fmacro-prefix-map=$prefix/=" \
 		KBUILD_BUILD_TIMESTAMP=2024-01-01 KBUILD_BUILD_USER=pti \
 		KBUILD_BUILD_HOST=pti KBUILD_BUILD_VERSION=1
@@ -88,6 +91,7 @@ if command -v ccache >/dev/null; then
 fi
 
 [ "$source" = "$linux" ] || checkout
+[ -f "$out/obj/vmlinux" ] || need_space 1500
 mkdir -p "$out/obj"
 prefix=$(realpath -m --relative-to="$out/obj" "$source")
 {
@@ -136,9 +140,10 @@ elif [ ! -f "$out/obj/vmlinux" ]; then
 	total=" of about 1800"
 fi
 start=$(date +%s)
-kmake -j"${J:-$(nproc)}" $targets >>"$log" 2>&1 &
+# A process group of its own, to end all of it; the lock is not its to hold
+(run="exec setsid"; kmake -j"${J:-$(nproc)}" $targets) >>"$log" 2>&1 8>&- &
 pid=$!
-trap 'kill $pid 2>/dev/null; wait; exit 1' HUP INT TERM
+trap 'kill -- -$pid 2>/dev/null; wait; exit 1' HUP INT TERM
 tick=0
 while kill -0 $pid 2>/dev/null; do
 	sleep 1

@@ -4,7 +4,11 @@
 # Write the mailable series, build/series: one mail a patch, with the kernel's
 # usual three lines of context, and a cover letter made from
 # patches/cover-letter.txt. Its first line is the subject; a line @NAME@ is
-# replaced by the figures in build/results/NAME.txt.
+# replaced by the figures in build/results/NAME.txt, which have to be of the
+# kernel that is in build/. Environment:
+#
+#	DRAFT=1		write it with what figures there are
+#	AUTHOR="NAME <ADDRESS>"	who the mails are from, and who signs them off
 
 set -eu
 base=$(cd "$(dirname "$0")" && pwd)
@@ -32,7 +36,8 @@ sed 1d "$letter" | sed '/./,$ !d' | while IFS= read -r line; do
 	@*@)
 		name=${line#@}
 		name=${name%@}
-		if [ -f "$build/results/$name.txt" ]; then
+		if [ -f "$build/results/$name.txt" ] &&
+		   [ -z "$(find "$build/vmlinux" -newer "$build/results/$name.txt" 2>/dev/null)" ]; then
 			cat "$build/results/$name.txt"
 		else
 			echo "($name: not measured)"
@@ -51,8 +56,23 @@ awk -v subject="$subject" -v text="$out.new/text" '
 	{ print }' "$out.new/0000-cover-letter.patch" >"$out.new/letter"
 mv "$out.new/letter" "$out.new/0000-cover-letter.patch"
 rm "$out.new/text"
+missing=$(sed -n 's/^(\(.*\): not measured)$/\1/p' "$out.new/0000-cover-letter.patch" | xargs)
+[ -z "$missing" ] || [ "${DRAFT:-}" ] ||
+	die "not measured, or of another kernel: $missing; 'make test' measures all, DRAFT=1 goes without"
+if [ "${AUTHOR:-}" ]; then
+	for mail in "$out.new"/*.patch; do
+		awk -v author="$AUTHOR" '
+			/^From: / && !from { from = 1; print "From: " author; next }
+			/^---$/ && !signed && FILENAME !~ /0000-/ {
+				signed = 1
+				print "\nSigned-off-by: " author
+			}
+			{ print }' "$mail" >"$out.new/mail"
+		mv "$out.new/mail" "$mail"
+	done
+fi
 rm -rf "$out"
 mv "$out.new" "$out"
 trap - EXIT
-echo "series: $count patches and a cover letter in build/series"
-grep -o '([a-z-]*: not measured)' "$out/0000-cover-letter.patch" | sed 's/^/series: /' || true
+echo "series: $count patches and a cover letter in build/series${missing:+, not measured: $missing}"
+[ "${AUTHOR:-}" ] || echo "series: from $GIT_AUTHOR_NAME <$GIT_AUTHOR_EMAIL>; AUTHOR='Name <address>' signs it off"

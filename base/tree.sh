@@ -79,8 +79,14 @@ source_id() {
 			die "no $archive: 'make deps' installs linux-source-6.12; or give KSRC=DIR"
 		stat -c "archive %s %Y" "$archive"
 	elif [ -e "$KSRC/.git" ]; then
+		# One that was never checked out has no index, and no edits
+		[ ! -e "$(git -C "$KSRC" rev-parse --path-format=absolute --git-path index)" ] ||
+			[ -z "$(git -C "$KSRC" status --porcelain | head -n 1)" ] ||
+			die "KSRC=$KSRC: a git tree with edits, and its HEAD is what counts: commit them"
 		echo "commit $(git -C "$KSRC" rev-parse HEAD)"
 	else
+		[ ! -e "$KSRC/.config" ] ||
+			die "KSRC=$KSRC: something was built there: run 'make mrproper' in it"
 		(cd "$KSRC" && find . -printf '%P %s %T@\n') | sort | sha256sum
 	fi
 }
