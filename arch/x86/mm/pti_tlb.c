@@ -7,6 +7,9 @@
 #include <linux/cpumask.h>
 #include <linux/stddef.h>
 
+#include <asm/nospec-branch.h>
+#include <asm/sections.h>
+
 #include "pti_tlb.h"
 
 /* Zero means: no mm loaded yet, nothing owed that matters. */
@@ -32,25 +35,33 @@ void pti_enable_lam(unsigned long lam)
 	this_cpu_or(pti_pcid.user_cr3, lam);
 }
 
+/* Does [@addr, @end] meet @size bytes from @start on? */
+static bool meets(unsigned long addr, unsigned long end, const void *start, size_t size)
+{
+	return end >= (unsigned long)start && addr < (unsigned long)start + size;
+}
+
 /**
- * pti_exit_reads() - does the exit path read memory in a range?
+ * pti_exit_reads() - do exits or paranoid entries read memory in a range?
  * @addr: first byte
  * @end: last byte
  *
- * A data breakpoint there would be a #DB in the middle of each exit.
+ * A data breakpoint there would be a #DB in the middle of each exit. On what a
+ * paranoid entry reads, it would be one in the entry of #DB itself, before
+ * exc_debug() takes DR7 away, and take over its stack: so is the value that
+ * IBRS_ENTER writes. VERW has its operand in the entry text.
  *
  * Context: any.
- * Return: true if it does, on any CPU.
+ * Return: true if they do, on any CPU.
  */
 bool pti_exit_reads(unsigned long addr, unsigned long end)
 {
-	unsigned long start;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		start = (unsigned long)&per_cpu(pti_pcid, cpu);
-		if (end >= start && addr < start + sizeof(struct pti_pcid))
+		if (meets(addr, end, &per_cpu(pti_pcid, cpu), sizeof(struct pti_pcid)) ||
+		    meets(addr, end, &per_cpu(x86_spec_ctrl_current, cpu), sizeof(u64)))
 			return true;
 	}
-	return false;
+	return meets(addr, end, __entry_text_start, __entry_text_end - __entry_text_start);
 }

@@ -192,6 +192,12 @@ for f in "$image"/obj/lib/*.ko; do
 		cp "$f" "$tmp/add/modules/"
 	fi
 done
+# What its entry code refers to, for the program that tries breakpoints there.
+if grep -q dbg_deny "$tmp/add/run-program" 2>/dev/null; then
+	mkdir -p "$tmp/add/pti"
+	"$top/tools/testing/selftests/x86/pti/entry_data.sh" "$image/vmlinux" \
+		>"$tmp/add/pti/entry_data" || die "cannot list what the entry code of $image/vmlinux uses"
+fi
 (cd "$tmp/add" && find . | cpio --quiet -o -H newc -R 0:0) |
 	gzip -1n >"$tmp/add.gz"
 # Of the initramfs, only the programs that are named are needed.

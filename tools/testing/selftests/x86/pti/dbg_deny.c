@@ -7,7 +7,9 @@
  * kernel refuses them, even to root.  Here every such address that user space
  * can find is tried: the whole cpu_entry_area, entry text, the per-CPU offsets,
  * and, at the addresses that the dump of the user page table shows, the TSS,
- * GDT, CR3 state and DR7 of each CPU.
+ * GDT, CR3 state and DR7 of each CPU.  What the instructions of the entry code
+ * refer to comes from the build of the kernel: the file entry_data beside this
+ * program, which entry_data.sh writes.
  *
  * What it catches: data that the entry code of a new isolation reads (a flush
  * mask, a scratch word) and that the list of forbidden addresses
@@ -79,6 +81,30 @@ static bool range_refused(unsigned long addr, unsigned long size)
 		if (!refused(at, HW_BREAKPOINT_RW, 8))
 			return false;
 	return true;
+}
+
+/* A child that stands still to be traced. */
+static pid_t stopped_child(void)
+{
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		syscall(SYS_kill, getpid(), SIGSTOP);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	return pid;
+}
+
+static void end_child(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
 }
 
 /* A refusal says something only if other addresses are accepted. */
@@ -218,6 +244,78 @@ static void test_per_cpu(void)
 	ksft_test_result(good, "per-CPU data: %u tried on %u CPUs\n", tried, n);
 }
 
+/* What entry code refers to, and may be watched nevertheless. */
+static const char * const may_be_watched[][2] = {
+	{ "pcpu_hot", "the stack, loaded behind the switch, and not by IST entries" },
+	{ "espfix_stack", "read on the kernel page table, by an exit that #DB never takes" },
+	{ "espfix_waddr", "the same" },
+};
+
+static bool listed_refused(unsigned long addr, unsigned long bytes, pid_t tracee)
+{
+	unsigned long dr7 = 1 | 3 << 16 | 3 << 18;
+
+	if (!data_refused(addr) || !data_refused(addr + bytes - 1))
+		return false;
+	if (ptrace(PTRACE_POKEUSER, tracee, offsetof(struct user, u_debugreg[0]),
+		   addr & -8UL) ||
+	    ptrace(PTRACE_POKEUSER, tracee, offsetof(struct user, u_debugreg[7]), dr7))
+		return errno == EINVAL;
+	ksft_print_msg("ptrace accepts %lx\n", addr);
+	return false;
+}
+
+/* Each line of the list that the build made: "percpu|data SYMBOL+OFFSET BYTES". */
+static void test_listed(const char *program)
+{
+	unsigned long pages[MAX_CPUS], tss = symbol("cpu_tss_rw");
+	unsigned long addr, offset, bytes;
+	unsigned int n, cpu, i, lines = 0, excused = 0;
+	const char *slash = strrchr(program, '/');
+	char path[256], kind[8], name[200];
+	bool good = true;
+	pid_t tracee;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%.*sentry_data",
+		 slash ? (int)(slash + 1 - program) : 0, program);
+	n = pti_on() ? find_tss(pages) : 0;
+	f = fopen(path, "r");
+	if (!f || !n || !tss) {
+		ksft_test_result_skip("as the build lists it: %s\n",
+				      f ? "no way to its addresses without isolation" : "no list");
+		return;
+	}
+	tracee = stopped_child();
+	tried = 0;
+	while (good && fscanf(f, "%7s %199[^+]+%lu %lu", kind, name, &offset, &bytes) == 4) {
+		lines++;
+		for (i = 0; i < ARRAY_SIZE(may_be_watched); i++)
+			if (!strcmp(name, may_be_watched[i][0]))
+				break;
+		if (i < ARRAY_SIZE(may_be_watched)) {
+			excused++;
+			continue;
+		}
+		addr = symbol(name);
+		good = addr || !strcmp(kind, "percpu");
+		if (!strcmp(kind, "data"))
+			good = good && listed_refused(addr + offset, bytes, tracee);
+		else
+			for (cpu = 0; good && cpu < n; cpu++)
+				good = listed_refused(pages[cpu] - (tss & -PTI_PAGE) +
+						      addr + offset, bytes, tracee);
+		if (!good)
+			ksft_print_msg("%s+%lu: entry code refers to it\n", name, offset);
+	}
+	good = good && feof(f) && lines > excused;
+	fclose(f);
+	end_child(tracee);
+	ksft_test_result(good,
+			 "as the build lists it: %u places, %u tried on %u CPUs, %u may be watched\n",
+			 lines, tried, n, excused);
+}
+
 /* What is in the user page table and is data: each page of it. */
 static void test_exposed(void)
 {
@@ -252,16 +350,8 @@ static void test_ptrace(void)
 		0xffff888000000000, 0xffff880000000000, 0xff10000000000000,
 	};
 	unsigned int i, rw, accepted = 0;
-	int status;
-	pid_t pid;
+	pid_t pid = stopped_child();
 
-	pid = fork();
-	if (!pid) {
-		ptrace(PTRACE_TRACEME, 0, 0, 0);
-		syscall(SYS_kill, getpid(), SIGSTOP);
-		_exit(0);
-	}
-	waitpid(pid, &status, 0);
 	for (i = 0; i < ARRAY_SIZE(addrs); i++)
 		for (rw = 0; rw < 4; rw++) {
 			unsigned long dr7 = 1 | rw << 16 | (rw ? 3 << 18 : 0);
@@ -281,8 +371,7 @@ static void test_ptrace(void)
 			ptrace(PTRACE_POKEUSER, pid,
 			       offsetof(struct user, u_debugreg[7]), 0);
 		}
-	kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
+	end_child(pid);
 	ksft_test_result(!accepted, "by ptrace: all refused\n");
 }
 
@@ -296,12 +385,13 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		ksft_exit_skip("perf_event_open: %s\n", strerror(errno));
 	close(fd);
-	ksft_set_plan(7);
+	ksft_set_plan(8);
 	test_control();
 	test_cea();
 	test_text();
 	test_offsets();
 	test_per_cpu();
+	test_listed(argv[0]);
 	test_exposed();
 	test_ptrace();
 	ksft_finished();

@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the entry code of a built kernel refers to by address: a line for each word,
+# "percpu SYMBOL+OFFSET BYTES" or "data SYMBOL+OFFSET BYTES". dbg_deny takes the list
+# and demands that no hardware breakpoint may be set on any of it. It comes from the
+# instructions between __entry_text_start and __entry_text_end, and from those that
+# alternatives may put there.
+#
+# Usage: entry_data.sh VMLINUX
+
+set -eu
+vmlinux=${1:?usage: entry_data.sh VMLINUX}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+nm -n "$vmlinux" >"$tmp/symbols"
+
+# symbol NAME: its address
+symbol()
+{
+	address=$(awk -v name="$1" '$3 == name { print "0x" $1 }' "$tmp/symbols")
+	echo "${address:?$vmlinux has no symbol $1}"
+}
+
+# struct alt_instr is 14 bytes: the site and its replacement, each as the distance
+# from the field that holds it, four bytes of flags, and the lengths of both. What is
+# printed are the replacements of sites in the entry text: address and length.
+from=$(symbol __entry_text_start)
+to=$(symbol __entry_text_end)
+table=$(symbol __alt_instructions)
+objcopy -O binary --only-section=.altinstructions "$vmlinux" "$tmp/alternatives"
+od -An -v -w14 -t u1 "$tmp/alternatives" | gawk -M -v table="$table" -v from="$from" -v to="$to" '
+	function distance(i,	n) {
+		n = $i + $(i + 1) * 2^8 + $(i + 2) * 2^16 + $(i + 3) * 2^24
+		return n < 2^31 ? n : n - 2^32
+	}
+	BEGIN { table = strtonum(table); from = strtonum(from); to = strtonum(to) }
+	{
+		site = table + distance(1)
+		if (site >= from && site < to && $14)
+			print table + 4 + distance(5), $14
+		table += 14
+	}' >"$tmp/replacements"
+{
+	objdump -d --no-show-raw-insn --start-address="$from" --stop-address="$to" "$vmlinux"
+	echo alternatives
+	objdump -d --no-show-raw-insn -j .altinstr_replacement "$vmlinux"
+} | sed -n 's/^ *\([0-9a-f]*\):\t/\1 /p; /^alternatives$/p' >"$tmp/code"
+
+# Where an operand points, objdump says if it is relative to RIP. Others have 32 bits
+# of address, which is extended by its sign.
+gawk -M '
+	# place KIND ADDRESS: by the last symbol before it.
+	function place(kind, address,	i, best) {
+		for (i = 1; i <= n && at[i] <= address; i++)
+			if ((kind == "percpu") == (at[i] < 2^32))
+				best = i
+		if (best)
+			print kind, name[best] "+" address - at[best], bytes
+	}
+	FILENAME == ARGV[1] {
+		if ($2 ~ /^[bBdDrRtTV]$/) { at[++n] = strtonum("0x" $1); name[n] = $3 }
+		next
+	}
+	FILENAME == ARGV[2] { length_of[$1] = $2; next }
+	/^alternatives/ { replacing = 1; next }
+	{
+		address = strtonum("0x" $1)
+		if (replacing && address in length_of)
+			end = address + length_of[address]
+		if (replacing && address >= end)
+			next
+		bytes = $2 ~ /^(or|and|cmp|mov|test)b$/ ? 1 : 8
+	}
+	$2 ~ /^(lea|nop)/ { next }
+	match($0, /# [0-9a-f]+ </) {
+		place(/%gs:/ ? "percpu" : "data", strtonum("0x" substr($0, RSTART + 2, RLENGTH - 4)))
+		next
+	}
+	match($0, /%gs:0x[0-9a-f]+/) {
+		place("percpu", strtonum(substr($0, RSTART + 4, RLENGTH - 4)))
+		next
+	}
+	match($0, /-0x[0-9a-f]+\(,%/) {
+		place("data", 2^64 - strtonum(substr($0, RSTART + 1, RLENGTH - 4)))
+	}' "$tmp/symbols" "$tmp/replacements" "$tmp/code" | sort -u >"$tmp/list"
+[ -s "$tmp/list" ]
+cat "$tmp/list"
