@@ -32,6 +32,11 @@ PROGRAM is a path in the guest (/pti holds the tests) or, alone, any shell text.
   --reboots        a reset starts the guest again (QEMU); a triple fault fails, unless
                    --triple-fault says that it is how the guest resets
   --efi            boot through the UEFI firmware (QEMU)
+  --xen            boot as the first guest of Debian's Xen, paravirtualised (QEMU)
+  --dimm MB        have a socket for so much more memory; the attached command finds
+                   PTI_MONITOR, a pipe to QEMU's monitor, to plug it by
+  --roots          judge each page table that is loaded into CR3: see roots.awk
+                   (QEMU, one CPU)
   --icount         count instructions: rdtsc is exact (QEMU, one CPU)
   --check-options  only say whether model, emulator and CPUs are known
   --interactive    a shell on this terminal instead of PROGRAM
@@ -48,7 +53,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 image=$build model=affected cpus=1 emu='' append='' mem=256 limit='' name=''
 attach='' allow='' icount='' interactive='' quiet='' until_attach='' adds='' check='' efi=''
-reboots='' triple=''
+reboots='' triple='' xen='' dimm='' roots=''
 initramfs=$build/initramfs.cpio.gz
 accel=${ACCEL:-tcg}
 
@@ -56,6 +61,8 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--icount) icount=1; shift; continue ;;
 	--efi) efi=1; shift; continue ;;
+	--xen) xen=1; shift; continue ;;
+	--roots) roots=1; shift; continue ;;
 	--reboots) reboots=1; shift; continue ;;
 	--triple-fault) triple=1; shift; continue ;;
 	--interactive) interactive=1; shift; continue ;;
@@ -79,6 +86,7 @@ while [ $# -gt 0 ]; do
 	--initramfs) initramfs=$2 ;;
 	--add) adds="$adds $2" ;;
 	--attach) attach=$2 ;;
+	--dimm) dimm=$2 ;;
 	--allow) allow=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
@@ -113,8 +121,8 @@ kvm)
 esac
 if [ "$emu" = bochs ]; then
 	[ "$cpus" = 1 ] || die "Bochs as Debian builds it has one CPU, not $cpus"
-	[ -z "$until_attach$icount$efi$interactive" ] ||
-		die "--until-attach, --icount, --efi and --interactive need QEMU, not the model $model"
+	[ -z "$until_attach$icount$efi$interactive$xen$dimm$roots" ] ||
+		die "--until-attach, --icount, --efi, --xen, --dimm, --roots and --interactive need QEMU, not the model $model"
 	[ "$check" ] || need bochs-bin bochs
 	[ "$check" ] || need xorriso xorriso
 	: "${limit:=900}"
@@ -124,6 +132,9 @@ else
 fi
 if [ "$icount" ] && [ "$cpus$accel" != 1tcg ]; then
 	die "--icount needs one CPU and TCG"
+fi
+if [ "$roots" ] && [ "$cpus$accel" != 1tcg ]; then
+	die "--roots needs one CPU and TCG"
 fi
 if [ "$interactive" ] && ! { [ -t 0 ] && [ -t 1 ]; }; then
 	die "an interactive shell needs a terminal"
@@ -215,12 +226,13 @@ fi
 cat $pieces $adds "$tmp/add.gz" >"$tmp/initrd"
 rm -f "$tmp/add.gz"
 
-# printk.devkmsg: the marks must not fall under the rate limit.
-args="console=ttyS0 panic=-1 ignore_loglevel printk.devkmsg=on"
+# printk.devkmsg: the marks must not fall under the rate limit. no_timer_check: an
+# emulator that gets too little time fails it, and the boot with it.
+args="console=$([ "$xen" ] && echo hvc0 || echo ttyS0) panic=-1 ignore_loglevel printk.devkmsg=on"
 if [ "$emu" = bochs ]; then
 	args="$args earlyprintk=ttyS0"
 elif [ -z "$icount" ] && [ "$accel" = tcg ]; then
-	args="$args tsc_early_khz=$(tsc_khz) tsc=reliable"
+	args="$args tsc_early_khz=$(tsc_khz) tsc=reliable no_timer_check"
 fi
 args="$args${append:+ $append}"
 
@@ -244,8 +256,9 @@ start_qemu()
 	set -- -nodefaults -no-user-config -display none -net none \
 		-machine pc -cpu "$cpu" -smp "$cpus" -m "$mem" \
 		-kernel "$image/bzImage" -initrd "$tmp/initrd" -append "$args"
-	# A reset is how a triple fault ends, and must not pass for a power-off.
-	set -- "$@" -d cpu_reset -D "$tmp/resets"
+	# A reset is how a triple fault ends, and must not pass for a power-off; a write of
+	# CR3 is a line there too, if asked for.
+	set -- "$@" -d "cpu_reset${roots:+,mmu}" -D "$tmp/resets"
 	[ "$reboots" ] || set -- "$@" -no-reboot
 	if [ "$accel" = kvm ]; then
 		# The models name a vendor; its MSRs are not for KVM to set.
@@ -258,6 +271,14 @@ start_qemu()
 		# oops in a few boots of a hundred, isolated or not.
 		set -- "$@" -accel tcg,thread=single
 	fi
+	if [ "$xen" ]; then
+		# The kernel is a module of Xen's; its command line must not hold a comma.
+		gunzip -c "$(ls /boot/xen-*-amd64.gz 2>/dev/null | tail -n 1)" >"$tmp/xen" 2>/dev/null ||
+			die "no /boot/xen-*-amd64.gz: install the package xen-hypervisor-4.17-amd64 (\"make deps\" does)"
+		set -- "$@" -kernel "$tmp/xen" -append "com1=115200 console=com1 dom0_max_vcpus=$cpus" \
+			-initrd "$image/bzImage $(printf %s "$args" | sed 's/,/,,/g'),$tmp/initrd"
+	fi
+	[ -z "$dimm" ] || set -- "$@" -m "$mem,slots=1,maxmem=768G"
 	if [ "$efi" ]; then
 		code=/usr/share/OVMF/OVMF_CODE_4M.fd
 		[ -r "$code" ] || die "no $code: install the package ovmf (\"make deps\" does)"
@@ -288,6 +309,11 @@ start_qemu()
 			-gdb chardev:gdb \
 			-chardev "pipe,id=line,path=$tmp/line" -serial chardev:line
 	fi
+	if [ "$dimm" ]; then
+		mkfifo "$tmp/monitor.in" "$tmp/monitor.out"
+		set -- "$@" -object "memory-backend-ram,id=dimm,size=${dimm}M" \
+			-chardev "pipe,id=monitor,path=$tmp/monitor" -mon chardev=monitor
+	fi
 	timeout -k 5 "$limit" qemu-system-x86_64 "$@" </dev/null >>"$log" 2>&1 &
 	guest=$!
 }
@@ -303,7 +329,7 @@ start_attached()
 			tries=$((tries + 1))
 			sleep 0.1
 		done
-		export PTI_MEM="$ram" PTI_QMP="$tmp/qmp" PTI_GDB="$tmp/gdb"
+		export PTI_MEM="$ram" PTI_QMP="$tmp/qmp" PTI_GDB="$tmp/gdb" PTI_MONITOR="$tmp/monitor.in"
 	fi
 	PTI_MEM_MB=$mem PTI_VMLINUX=$image/vmlinux PTI_MODEL=$model PTI_CPUS=$cpus \
 		PTI_LOG=$log \
@@ -403,6 +429,15 @@ if [ $((${end#* } & bits)) != 0 ]; then
 	fail 1 "the kernel is tainted: ${end#* }"
 fi
 [ "$rc" = 0 ] || fail 1 "the program ended with $rc"
+if [ "$roots" ]; then
+	roots_rc=0
+	gawk $(nm "$image/vmlinux" | awk '$3 ~ /^(early|init)_top_pgt$/ {
+			sub(/_.*/, "", $3); print "-v", $3 "=" $1 }') \
+		-f "$here/roots.awk" "$tmp/resets" >"$tmp/roots" || roots_rc=$?
+	sed 's/^/# roots   /' "$tmp/roots" >>"$log"
+	[ "$quiet" ] || cat "$tmp/roots"
+	[ "$roots_rc" = 0 ] || fail 1 "$(tail -n 1 "$tmp/roots")"
+fi
 if [ "$reboots" ]; then
 	# The firmware, between 0xe0000 and 1 MB, resets by a triple fault too.
 	faults=$(awk '/^Triple fault/ { fault = 1 }

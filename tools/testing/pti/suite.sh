@@ -250,6 +250,9 @@ one_guest()
 	limit=$(option time $((${bochs:+2}60 + each * $#)))
 	allow=$(option allow "")
 	efi=$(option efi "")
+	xen=$(option xen "")
+	dimm=$(option dimm "")
+	roots=$(option roots "")
 	case $(option reboots "") in
 	1) reboots=--reboots ;;
 	2) reboots="--reboots --triple-fault" ;;
@@ -261,6 +264,7 @@ one_guest()
 	"$here/run.sh" --image "$image${kernel:+/$kernel}" --model "$model" --cpus "$cpus" \
 		--append "$append" --mem "$(option mem 256)" --time "$limit" \
 		${allow:+--allow "$here/$allow"} ${attach:+--attach "$here/$attach"} ${efi:+--efi} $reboots \
+		${xen:+--xen} ${dimm:+--dimm "$dimm"} ${roots:+--roots} \
 		--name "suite/$name" --quiet \
 		-- /pti/several.sh "$each" "$@" >"$out" 2>"$err" &
 	child=$!
