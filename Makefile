@@ -15,8 +15,9 @@ export J KSRC FORCE DRAFT AUTHOR
 .DEFAULT_GOAL := help
 # Each build and each run has its own parallelism
 .NOTPARALLEL:
-.PHONY: help tree kernel stock stripped size kunit-kernel refresh series prefixes check check-fast \
-	check-words check-strip check-copies check-style check-bugs check-warnings check-exports check-objects check-off \
+.PHONY: help tree kernel stock stripped size kunit-kernel corners-kernel stock-corners refresh series prefixes \
+	check check-fast check-words check-strip check-copies check-style check-bugs check-warnings \
+	check-exports check-objects check-off \
 	check-ksrc check-refresh check-version-other check-versions clean
 
 help: ## list the targets
@@ -41,6 +42,12 @@ size: tree ## build our kernel without the options that are not the isolation it
 
 kunit-kernel: tree ## build the kernel with the tests that run in it, in build/kunit
 	@base/kernel.sh kunit
+
+corners-kernel: tree ## build the kernel with what a distribution's has, in build/corners
+	@base/kernel.sh corners
+
+stock-corners: stock ## build the stock kernel of that configuration, in build/stock/corners
+	@base/kernel.sh stock-corners
 
 refresh: deps ## bring edits made in build/linux back into patches/ and our files
 	@base/refresh.sh

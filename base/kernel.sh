@@ -11,8 +11,11 @@
 #					of the series that are not the isolation itself
 #	kernel.sh kunit			build/kunit, from build/linux, with the tests
 #					that run in the kernel (kunit.config)
+#	kernel.sh corners		build/corners, from build/linux, with what a distribution's
+#					kernel has (corners.config)
+#	kernel.sh stock-corners		build/stock/corners, the stock kernel with the same
 #	kernel.sh NAME COMMIT		build/NAME, any commit
-#	kernel.sh NAME-kunit COMMIT	build/NAME/kunit, the same with those tests
+#	kernel.sh NAME-kunit COMMIT	build/NAME/kunit, the same with those tests; NAME-corners too
 #	kernel.sh style - OBJECT...	no kernel, but these objects, with W=1 and sparse
 #
 # leaves bzImage, vmlinux and System.map there, and the objects in obj/. A line
@@ -36,10 +39,14 @@ case $name in
 ours)
 	out=$build
 	source=$linux ;;
-off|style|kunit|size)
+off|style|kunit|size|corners)
 	source=$linux ;;
-*-kunit)
-	out=$build/${name%-kunit}/kunit
+stock-corners)
+	commit=stock
+	out=$build/stock/corners
+	source=$build/stock/linux ;;
+*-kunit|*-corners)
+	out=$build/${name%-*}/${name##*-}
 	source=$out/linux ;;
 stockoff)
 	commit=stock
@@ -102,6 +109,7 @@ prefix=$(realpath -m --relative-to="$out/obj" "$source")
 		echo CONFIG_PTI_DEBUGFS=n ;;
 	size) echo CONFIG_PTI_DEBUGFS=n ;;
 	kunit|*-kunit) cat "$base/kunit.config" ;;
+	corners|*-corners) cat "$base/corners.config" ;;
 	style)
 		sed -n '/KUNIT/p' "$base/kunit.config"
 		# For tboot.c, which the series changes

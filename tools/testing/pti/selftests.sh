@@ -1,9 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Run the kernel's own x86 selftests, as they stand in the stock tree, on the
-# stock kernel and on ours, isolated and not, and compare: nothing that passes
-# on stock may fail on ours. Writes build/results/selftests-x86.txt.
+# Run the kernel's own selftests, as they stand in the stock tree, on the stock
+# kernel and on ours, isolated and not, and compare: nothing that passes on stock
+# may fail on ours, and no part of one that prints its parts. Writes
+# build/results/selftests-x86.txt or selftests-more.txt.
+#
+# Usage: selftests.sh [x86|more]
+#
+#	x86	all those of x86 (default)
+#	more	of mm what is about mremap, mprotect and protection keys; breakpoints,
+#		ptrace, seccomp and signal stacks; of kvm those that SVM under TCG runs
+#		quickly. They need the kernels of corners.config.
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,8 +20,29 @@ here=$(cd "$(dirname "$0")" && pwd)
 ours=${PTI_IMAGE:-$build}
 stock=${STOCK_IMAGE:-$build/stock}
 tree=${STOCK_TREE:-$build/stock/linux}
-bin=$build/selftests-x86
-out=$build/results/selftests-x86.txt
+# How many have to pass on stock in each mode: of fewer, a guest has broken off.
+set=${1:-x86} each=60 mem=256 least=40
+case $set in
+x86) ;;
+more)
+	ours=$ours/corners stock=$stock/corners each=120 mem=768 least=15
+	mm="mremap_test mremap_dontunmap hugepage-mremap mseal_test mdwe_test soft-dirty
+		protection_keys_64 protection_keys_32
+		pkey_sighandler_tests_64 pkey_sighandler_tests_32"
+	kvm="cpuid_test cr4_cpuid_sync_test debug_regs exit_on_emulation_failure_test
+		fix_hypercall_test get_msr_index_features hwcr_msr_test kvm_clock_test
+		kvm_pv_test monitor_mwait_test nested_exceptions_test platform_info_test
+		recalc_apic_map_test set_boot_cpu_id set_sregs_test smm_test state_test
+		svm_int_ctl_test svm_nested_shutdown_test svm_nested_soft_inject_test
+		svm_vmcall_test sync_regs_test triple_fault_event_test tsc_msrs_test
+		userspace_io_test userspace_msr_exit_test xapic_ipi_test xapic_state_test
+		xcr0_cpuid_test xss_msr_test"
+	;;
+--help|-h) sed -n '4,16s/^# \{0,1\}//p' "$0"; exit ;;
+*) die "no set \"$set\"; there are: x86 more" ;;
+esac
+bin=$build/selftests-$set
+out=$build/results/selftests-$set.txt
 [ -f "$tree/tools/testing/selftests/x86/Makefile" ] ||
 	die "no stock tree in $tree: \"make stock\" makes it"
 mkdir -p "$bin" "$build/results" "$logs"
@@ -21,18 +50,53 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM HUP
 
-# All variables of an outer make would reach this one, OUTPUT among them.
-env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$tree/tools/testing/selftests/x86" \
-	-j"${J:-$(nproc)}" OUTPUT="$bin" >"$logs/selftests-x86-build.log" 2>&1 || {
-	tail -n 5 "$logs/selftests-x86-build.log" >&2
-	die "the selftests do not build (full log: $logs/selftests-x86-build.log)"
+# build DIR [TARGET...]: of the selftests, into a directory of that name. All variables
+# of an outer make would reach this one, OUTPUT among them.
+build_log=$logs/selftests-$set-build.log
+: >"$build_log"
+build()
+{
+	dir=$1
+	shift
+	mkdir -p "$bin/$dir"
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$tree/tools/testing/selftests/$dir" \
+		-j"${J:-$(nproc)}" OUTPUT="$bin/$dir" KHDR_INCLUDES="-isystem $bin/headers/usr/include" \
+		"$@" >>"$build_log" 2>&1 || {
+		tail -n 5 "$build_log" >&2
+		die "the selftests do not build (full log: $build_log)"
+	}
 }
+
+# under DIR NAME...: the paths of programs there.
+under()
+{
+	dir=$1
+	shift
+	printf "$bin/$dir/%s\n" "$@"
+}
+
+if [ "$set" = x86 ]; then
+	build x86
+	set -- "$bin"/x86/*_64 "$bin"/x86/*_32
+else
+	echo "$me: building the selftests"
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$tree" O="$bin/headers" \
+		-j"${J:-$(nproc)}" headers >>"$build_log" 2>&1 || die "no headers (full log: $build_log)"
+	set --
+	for dir in breakpoints ptrace seccomp sigaltstack; do
+		build "$dir"
+		set -- "$@" $(find "$bin/$dir" -maxdepth 1 -type f -executable ! -name seccomp_benchmark)
+	done
+	build mm $(under mm $mm)
+	build kvm $(under kvm/x86_64 $kvm)
+	set -- "$@" $(under mm $mm) $(under kvm/x86_64 $kvm)
+fi
 
 # The programs, and the libraries of those that are not static, at the paths
 # where they look for them.
 root=$tmp/root
 mkdir -p "$root/selftests"
-for prog in "$bin"/*_64 "$bin"/*_32; do
+for prog; do
 	cp "$prog" "$root/selftests/"
 	ldd "$prog" 2>/dev/null | tr ' \t' '\n' | grep '^/' || :
 done | sort -u >"$tmp/libs"
@@ -45,13 +109,22 @@ strip --strip-debug "$root"/selftests/* 2>/dev/null || :
 # Where QEMU 7.2 is at fault, and takes every kernel down: it reads the stack of
 # a far return in user mode as the supervisor would (so no SMAP for these), and
 # 32-bit SYSCALL on a CPU of Intel's jumps to 0 (so these run on AMD only).
-far_return="sysret_ss_attrs_64 test_syscall_vdso_32"
-amd_only="syscall_arg_fault_32"
-cat >"$root/selftests/all.sh" <<'END'
+far_return=
+amd_only=
+if [ "$set" = x86 ]; then
+	far_return="sysret_ss_attrs_64 test_syscall_vdso_32"
+	amd_only="syscall_arg_fault_32"
+fi
+cat >"$root/selftests/all.sh" <<END
+each=$each
+END
+cat >>"$root/selftests/all.sh" <<'END'
 cd /selftests
+# What only some of them use.
+[ ! -e /proc/sys/vm/nr_hugepages ] || echo 16 >/proc/sys/vm/nr_hugepages
 for t; do
 	from=$(cut -d' ' -f1 /proc/uptime)
-	timeout -k 5 60 "./$t" >/tmp/out 2>&1 </dev/null
+	timeout -k 5 "$each" "./$t" >/tmp/out 2>&1 </dev/null
 	rc=$?
 	cat /tmp/out
 	echo
@@ -68,12 +141,19 @@ guest()
 	shift 5
 	raw=$tmp/raw-$kernel
 	rc=0
-	"$here/run.sh" --image "$dir" --model "$model" --cpus 2 --append "$append" --time 900 \
-		--name "selftests-x86-$kernel-$model-$(echo "$append" | tr ' ' +)" \
+	"$here/run.sh" --image "$dir" --model "$model" --cpus 2 --append "$append" --mem "$mem" \
+		--time 1800 --name "selftests-$set-$kernel-$model-$(echo "$append" | tr ' ' +)" \
 		--add "$tmp/add.gz" -- sh /selftests/all.sh "$@" >"$raw" 2>"$raw.err" || rc=$?
 	awk -v kernel="$kernel" -v column="$column" '
+		# A part, in TAP: "ok 1 name" or "not ok 1 name".
+		/^(not )?ok [0-9]+ / && !/# SKIP/ {
+			part[++parts] = (/^not/ ? $3 " fail" : $2 " pass")
+		}
 		$1 == "SELFTEST" {
 			print kernel, column, $2, $3 == 0 && $4 == 0 ? "pass" : $3 == 4 ? "skip" : "fail"
+			for (i = 1; i <= parts; i++)
+				print kernel, column, $2 "/" part[i]
+			parts = 0
 		}' "$raw"
 	if [ "$rc" = 0 ]; then
 		echo "$kernel $column kernel-log pass"
@@ -99,12 +179,13 @@ without()
 # run KERNEL DIR: all modes.
 run()
 {
-	tests=$(without "$far_return" $(cd "$root/selftests" && echo *_64 *_32))
+	tests=$(without "$far_return all.sh" $(ls "$root/selftests"))
 	for mode in affected:pti=on affected:nopti amd:pti=on; do
 		model=${mode%:*}
 		[ "$model" = amd ] && these=$tests || these=$(without "$amd_only" $tests)
 		guest "$1" "$2" "$model" "$mode" "${mode#*:}" $these
-		guest "$1" "$2" "$model" "$mode" "${mode#*:} clearcpuid=smap" $far_return
+		[ -z "$far_return" ] ||
+			guest "$1" "$2" "$model" "$mode" "${mode#*:} clearcpuid=smap" $far_return
 	done
 }
 
@@ -119,7 +200,7 @@ wait "$other"
 cat "$tmp/stock" "$tmp/ours" >"$tmp/results"
 
 rc=0
-awk '
+awk -v least="$least" '
 	{
 		if (!($2 in is_mode)) { is_mode[$2] = 1; mode[++nm] = $2 }
 		if (!($3 in is_test)) { is_test[$3] = 1; test[++nt] = $3 }
@@ -127,38 +208,43 @@ awk '
 			r[$1, $2, $3] = $4
 	}
 	END {
-		printf "%-28s", "stock / ours"
+		printf "%-36s", "stock / ours"
 		for (m = 1; m <= nm; m++)
 			printf " %-22s", mode[m]
 		print ""
 		for (t = 1; t <= nt; t++) {
+			# Of a part, nothing is said but that it fails on ours only.
+			part = test[t] ~ "/"
 			line = ""
-			plain = 1
+			shown = !part
 			for (m = 1; m <= nm; m++) {
 				s = r["stock", mode[m], test[t]]
 				o = r["ours", mode[m], test[t]]
 				if (s == "") s = "missing"
 				if (o == "") o = "missing"
 				mark = ""
-				total[s == o ? "same" : "other"]++
-				stock_passes[m] += s == "pass"
-				if (s == "pass" && o == "pass")
-					passed++
-				else
-					plain = 0
+				if (part) {
+					parts++
+				} else {
+					total[s == o ? "same" : "other"]++
+					stock_passes[m] += s == "pass"
+					passed += s == "pass" && o == "pass"
+				}
 				if (s == "pass" && o != "pass") {
 					mark = "  <--"
 					bad++
+					shown = 1
 				}
 				line = line sprintf(" %-22s", s " / " o mark)
 			}
-			printf "%-28s%s\n", test[t], line
+			if (shown)
+				printf "%-36s%s\n", test[t], line
 		}
-		printf "%d results, %d pass on both, %d differ, %d pass on stock and not on ours\n", \
-			nt * nm, passed, total["other"], bad
+		printf "%d results, %d pass on both, %d differ, and %d of parts; %d pass on stock and not on ours\n", \
+			total["same"] + total["other"], passed, total["other"], parts, bad
 		# Of fewer than there are, a guest has broken off, and shows nothing.
 		for (m = 1; m <= nm; m++)
-			if (stock_passes[m] < 40) {
+			if (stock_passes[m] < least) {
 				printf "%s: only %d pass on stock\n", mode[m], stock_passes[m]
 				bad++
 			}

@@ -20,7 +20,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick kunit mutants cost cost-pcid growth checker \
-	selftests-x86 pcid-test bed-options help-options
+	selftests-x86 selftests-more pcid-test bed-options help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -43,7 +43,7 @@ shell: bed-options audit-kernel initramfs ## the same, with a shell in the guest
 test: kernel stock stripped kunit-kernel initramfs ## run all tests
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)')
 
-test-long: kernel stock stripped size kunit-kernel initramfs ## run what takes too long for "make test" (CASE=name: that one)
+test-long: kernel stock stripped size kunit-kernel corners-kernel stock-corners initramfs ## run what takes too long for "make test" (CASE=name: that one)
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)',--long)
 
 test-quick: kernel initramfs ## run the tests that are over in two minutes
@@ -55,6 +55,9 @@ kunit: kunit-kernel initramfs ## run the tests in the kernel: 4 and 5 levels, PC
 
 selftests-x86: kernel stock initramfs ## run the kernel's own x86 selftests on stock and on ours, and compare
 	@$(BED)/selftests.sh
+
+selftests-more: corners-kernel stock-corners initramfs ## the same with those of mm, kvm, ptrace, breakpoints and seccomp that concern it
+	@$(BED)/selftests.sh more
 
 checker: kernel initramfs ## ask spectre-meltdown-checker, in the guest, with and without isolation
 	@$(BED)/checker.sh
@@ -73,7 +76,7 @@ pcid-test: deps ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, ag
 	@$(CC) -O2 -Wall -Wextra -Werror -o build/host/pcid_test $(BED)/pcid_test.c
 	@build/host/pcid_test
 
-mutants: kernel stock stripped kunit-kernel initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
+mutants: kernel stock stripped kunit-kernel corners-kernel initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
 	@$(BED)/mutants.sh "$(MUTANT)"
 
 include $(BED)/audit.mk

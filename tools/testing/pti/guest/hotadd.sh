@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Wait for memory that is plugged in, use all of it and check what it holds.
+
+total()
+{
+	awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo
+}
+
+before=$(total)
+n=0
+while [ "$(total)" -lt $((before + 100000)) ]; do
+	n=$((n + 1))
+	[ "$n" -lt 60 ] || { echo "not ok 1 - no memory came"; exit 1; }
+	sleep 1
+done
+echo "ok 1 - $before kB of memory became $(total)"
+
+# More than there was.
+size=$((before * 1024))
+mount -o remount,size=90% /tmp
+text="what hot-added memory holds, $$"
+yes "$text" | head -c $size >/tmp/file
+if yes "$text" | head -c $size | cmp - /tmp/file; then
+	echo "ok 2 - a file of $size bytes holds what was written"
+else
+	echo "not ok 2 - a file of $size bytes"
+	exit 1
+fi
+rm /tmp/file
