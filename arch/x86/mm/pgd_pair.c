@@ -34,13 +34,13 @@ static bool pgd_has_pair(pgd_t *pgd)
 
 /**
  * pgd_pair_adopt() - mark a static pair
- * @pgd: kernel root of a pair that was not made by pgd_pair_alloc()
+ * @pgd: kernel root of a pair that was not made by pgd_pair_alloc(), aligned to
+ *	PGD_ROOT_ALIGN
  *
  * Context: boot, once struct pages exist.
  */
 void __init pgd_pair_adopt(pgd_t *pgd)
 {
-	WARN_ON(!IS_ALIGNED(__pa(pgd), PAGE_SIZE << PGD_PAIR_ORDER));
 	set_page_private(virt_to_page(pgd), pgd_pair_mark(pgd));
 }
 

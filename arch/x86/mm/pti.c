@@ -390,6 +390,20 @@ unsigned long __pti_boot pti_row_pages(const struct pti_row *row, int cpu, pteva
 	return pages;
 }
 
+/* Bit 12 of CR3 selects between the roots of a pair only where the first page is even. */
+VISIBLE_IF_KUNIT bool __init pti_adopt_root(pgd_t *root)
+{
+	phys_addr_t pa = __pa(root);
+
+	if (!IS_ALIGNED(pa, PGD_ROOT_ALIGN)) {
+		pr_err("root at %pa is not the first of an aligned pair\n", &pa);
+		return false;
+	}
+
+	pgd_pair_adopt(root);
+	return true;
+}
+
 static unsigned long __init pti_exposed_bytes(void)
 {
 	const struct pti_row *row;
@@ -412,8 +426,9 @@ static unsigned long __init pti_exposed_bytes(void)
  *
  * Context: boot, one CPU, once the kernel has mapped what the rows of boot time
  * name, before alternatives are applied and before anything runs in user mode.
- * A row that cannot be mapped as it says turns isolation off, with a message:
- * an entry path with a page missing would be a triple fault.
+ * A row that cannot be mapped as it says turns isolation off, with a message: an
+ * entry path with a page missing would be a triple fault. So does a kernel root
+ * that does not lie as a pair does.
  */
 void __init pti_init(void)
 {
@@ -421,8 +436,8 @@ void __init pti_init(void)
 
 	if (boot_cpu_has(X86_FEATURE_PTI)) {
 		memcpy(pti_runtime_rows, pti_rows, sizeof(pti_runtime_rows));
-		pgd_pair_adopt(swapper_pg_dir);
-		if (!pti_build(swapper_pg_dir, pti_rows, pti_nr_rows))
+		if (!pti_adopt_root(swapper_pg_dir) ||
+		    !pti_build(swapper_pg_dir, pti_rows, pti_nr_rows))
 			pti_give_up();
 		else
 			pgd_pair_publish();

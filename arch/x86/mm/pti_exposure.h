@@ -106,6 +106,7 @@ static inline bool pti_test_no_memory(void)
  */
 #if IS_ENABLED(CONFIG_KUNIT)
 void *pti_new_table(void);
+bool pti_adopt_root(pgd_t *root);
 const char *pti_map_row(pgd_t *root, const struct pti_row *row, int cpu);
 bool pti_build(pgd_t *root, const struct pti_row *rows, unsigned int nr);
 void pti_expose_pages(pgd_t *root, const struct pti_row *row, unsigned long addr,

@@ -51,8 +51,14 @@ static int __init pti_param(char *arg)
 }
 early_param("pti", pti_param);
 
+/* With a value it may mean anything: who wants no isolation can say so clearly. */
 static int __init nopti_param(char *arg)
 {
+	if (arg) {
+		pr_warn("nopti=%s is unknown and ignored; nopti has no value\n", arg);
+		return 0;
+	}
+
 	pti_mode = PTI_OFF;
 	pti_reason = "nopti";
 	return 0;
