@@ -7,6 +7,7 @@
 #define _X86_MM_PTI_TLB_H
 
 #include <linux/cpufeature.h>
+#include <linux/mmdebug.h>
 #include <linux/percpu.h>
 
 #include <asm/invpcid.h>
@@ -34,6 +35,32 @@ static noinline __maybe_unused void __pti_load_mm(unsigned long cr3, u16 asid)
 }
 
 /**
+ * pti_check_loaded() - is the state of this CPU that of the loaded mm?
+ *
+ * A user CR3 of another mm would run user mode on page tables that may be gone; an
+ * ASID that is loaded and in the mask of those that are not would be flushed by
+ * chance. Bit 11 is not compared: PCIDs are in use before pti_init() says so.
+ *
+ * Context: interrupts off, CR3 as tlb.c wrote it last. Only with DEBUG_VM.
+ */
+static inline void pti_check_loaded(void)
+{
+	const struct pti_pcid *s = this_cpu_ptr(&pti_pcid);
+	unsigned long cr3, differ;
+
+	if (!IS_ENABLED(CONFIG_DEBUG_VM) || !s->user_cr3)
+		return;
+
+	cr3 = __read_cr3();
+	differ = (s->user_cr3 ^ cr3) & ~(CR3_NOFLUSH | 1UL << PTI_USER_PCID_BIT);
+	VM_WARN_ONCE(differ != 1UL << PTI_USER_ROOT_BIT,
+		     "PTI: user CR3 %lx is not that of CR3 %lx\n", s->user_cr3, cr3);
+	VM_WARN_ONCE(s->owed & (1U << s->asid),
+		     "PTI: ASID %u is loaded and among those owed later (%x)\n",
+		     s->asid, s->owed);
+}
+
+/**
  * pti_load_mm() - tlb.c is about to write CR3
  * @cr3: what it writes: kernel CR3 of the mm; CR3_NOFLUSH clear if the
  *	translations of @asid are out of date
@@ -43,19 +70,23 @@ static noinline __maybe_unused void __pti_load_mm(unsigned long cr3, u16 asid)
  */
 static inline void pti_load_mm(unsigned long cr3, u16 asid)
 {
-	if (cpu_feature_enabled(X86_FEATURE_PTI))
+	if (cpu_feature_enabled(X86_FEATURE_PTI)) {
+		pti_check_loaded();
 		__pti_load_mm(cr3, asid);
+	}
 }
 
 /**
  * pti_asid_0_loaded() - tlb.c has written a flushing CR3 with ASID 0
+ *
+ * What the state was before is that of a CPU which has been away.
  *
  * Context: interrupts off.
  */
 static inline void pti_asid_0_loaded(void)
 {
 	if (cpu_feature_enabled(X86_FEATURE_PTI))
-		pti_load_mm(__read_cr3(), 0);
+		__pti_load_mm(__read_cr3(), 0);
 }
 
 /**
