@@ -20,7 +20,7 @@ enum wanted { OFF, ON, AUTO };
 
 static bool affected, on;
 static char log_text[1 << 18];
-static char odd_value[64];	/* of pti=, if the kernel cannot know it */
+static char odd_value[64];	/* a word that the kernel cannot know, as it names it */
 
 /* What the command line asks for.  The last word wins. */
 static enum wanted command_line(void)
@@ -40,9 +40,10 @@ static enum wanted command_line(void)
 			wanted = ON;
 		else if (!strcmp(word, "pti=auto"))
 			wanted = AUTO;
-		else if (!strncmp(word, "pti=", 4))
-			snprintf(odd_value, sizeof(odd_value), "%s",
-				 word + 4);
+		else if (!strncmp(word, "pti=", 4) || !strncmp(word, "nopti=", 6))
+			snprintf(odd_value, sizeof(odd_value), "%s", word);
+		else if (!strcmp(word, "pti"))
+			snprintf(odd_value, sizeof(odd_value), "pti=");
 	}
 	if (mitigations && !strcmp(mitigations, "off"))
 		wanted = OFF;
@@ -141,7 +142,7 @@ static void test_odd_value(void)
 				      name);
 		return;
 	}
-	snprintf(text, sizeof(text), PREFIX "pti=%s is unknown", odd_value);
+	snprintf(text, sizeof(text), PREFIX "%s is unknown", odd_value);
 	ksft_test_result(count_log(text) == 1, "%s: %s\n", name, odd_value);
 }
 
