@@ -47,8 +47,8 @@ BEGIN {
 		"unchecked MSR access|scheduling while atomic|sleeping function|" \
 		"W\\+X mappings: FAILED|insecure W\\+X|Bad or missing usercopy|" \
 		"vmalloc error: |page allocation failure: |nobody cared|Machine [Cc]heck|Hardware Error|Dazed and confused|" \
-		"NMI received for unknown|PANIC:|[Uu]nexpected reschedule|" \
-		"page tables isolation: (row |disabled .the exposure could not)"
+		"NMI received for unknown|PANIC:|invoked oom-killer: |[Uu]nexpected reschedule|" \
+		"page tables isolation: (row |root at |disabled .the exposure could not)"
 	inside = "Call Trace:|RIP: 0010:|---\\[ end trace"
 }
 !match($0, /\[ *[0-9]+\.[0-9][0-9][0-9][0-9][0-9][0-9]\] /) { next }
@@ -66,7 +66,7 @@ BEGIN {
 text ~ opens {
 	if (ok) {
 		# Of these, a report follows; others are one line.
-		if (text ~ /WARNING: CPU|BUG: |Oops: |Kernel panic|vmalloc error/)
+		if (text ~ /WARNING: CPU|BUG: |Oops: |Kernel panic|vmalloc error|oom-killer/)
 			block = NR
 	} else if (!block || text !~ /Kernel panic|not syncing/) {
 		if (pending != "")
@@ -81,7 +81,7 @@ block {
 	# An oops prints the registers once more, behind its end.
 	if (text ~ /---\[ end /)
 		again = NR + 30
-	if (text ~ /---\[ end / || NR > block + 150)
+	if (text ~ /---\[ end |Out of memory: Killed/ || NR > block + 150)
 		block = 0
 	next
 }
