@@ -76,6 +76,7 @@ for model; do
 	check "$model: $failed failed" [ "$failed" = 0 ]
 	check "$model: $skipped were skipped, $want_skipped need PCID" \
 		[ "$skipped" = "$want_skipped" ]
+	sed -n 's/^.*\] *\(# .* failing points tried, .*\)/\1/p' "$log" | tr -d '\r\000'
 	check "$model: the mapper says which row it had no memory for" \
 		grep -q 'isolation: row entry_text, CPU 0: no memory for page tables' "$log"
 done

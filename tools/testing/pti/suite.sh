@@ -68,22 +68,22 @@ trap 'exit 143' TERM HUP
 } | awk -F'|' -v tag="$tag" '
 	function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
 	# What the kernel must decide, by the parameters and the CPU.
-	function status(model, cpus, par,	state, levels, pcid, invpcid, reason, bogus) {
+	function status(model, cpus, par,	state, levels, pcid, invpcid, reason, bogus, n, word) {
 		state = affected[model] == "yes" ? "on" : "off"
 		if (par ~ /(^| )(nopti|pti=off|mitigations=off)( |$)/)
 			state = "off"
 		else if (par ~ /(^| )pti=on( |$)/)
 			state = "on"
+		# The last one that the kernel cannot know, as it has to name it.
 		bogus = ""
-		if (match(par, /(^| )pti=[^ ]*/)) {
-			bogus = substr(par, RSTART, RLENGTH)
-			sub(/^ ?pti=/, "", bogus)
-			if (bogus ~ /^(on|off|auto)$/)
-				bogus = ""
+		for (n = split(par, word, " "); n && bogus == ""; n--) {
+			if (word[n] ~ /^(nopti=|pti(=|$))/ && word[n] !~ /^pti=(on|off|auto)$/)
+				bogus = word[n] == "pti" ? "pti=" : word[n]
 		}
 		levels = par ~ /(^| )no5lvl( |$)/ ? 4 : level[model]
-		pcid = par ~ /(^| )nopcid( |$)/ ? "no" : has_pcid[model]
-		invpcid = has_pcid[model] != "yes" ? "any" : par ~ /(^| )noinvpcid( |$)/ ? "no" : "yes"
+		pcid = has_pcid[model] == "no" || par ~ /(^| )nopcid( |$)/ ? "no" : "yes"
+		invpcid = has_pcid[model] == "no" ? "any" :
+			has_pcid[model] == "only" || par ~ /(^| )noinvpcid( |$)/ ? "no" : "yes"
 		reason = affected[model] == "yes" ? "CPU.affected.by.Meltdown" : "CPU.not.affected.by.Meltdown"
 		if (match(par, /(^| )(nopti|pti=off|mitigations=off|pti=on)( |$)/)) {
 			reason = substr(par, RSTART, RLENGTH)
@@ -451,6 +451,16 @@ if [ "$failed" -gt 0 ]; then
 	echo "Failed:"
 	sed -n 's/^FAIL\t/  /p' "$work/results"
 fi
+# What allocation was made to fail, by all the ways that there are to do so.
+cut -f1 "$work/cases" | while IFS= read -r name; do
+	tr -d '\r\000' <"$logs/suite/$name.log" 2>/dev/null || :
+done | awk '
+	match($0, /[0-9]+ failing points tried, [0-9]+ ended as defined/) {
+		split(substr($0, RSTART, RLENGTH), word, " ")
+		tried += word[1]
+		fine += word[5]
+	}
+	END { if (tried) print tried " failing points tried, " fine " ended as defined" }'
 echo "$((took / 60)) min $((took % 60)) s; logs in $logs/suite"
 echo "$(count ok) passed, $failed failed, $(count skip) skipped"
 [ "$failed" = 0 ]
