@@ -16,7 +16,7 @@ export J KSRC FORCE DRAFT AUTHOR
 # Each build and each run has its own parallelism
 .NOTPARALLEL:
 .PHONY: help tree kernel stock stripped size kunit-kernel corners-kernel stock-corners refresh series prefixes \
-	check check-fast check-words check-strip check-copies check-style check-bugs check-warnings \
+	check check-fast check-words check-strip check-copies check-style check-docs check-bugs check-warnings \
 	check-exports check-objects check-off \
 	check-ksrc check-refresh check-version-other check-versions clean
 
@@ -62,7 +62,7 @@ prefixes: tree initramfs ## build and boot every prefix of the series; goes on w
 # The checks of what is in this repository. A check says what is wrong, and
 # ends with an exit status other than 0.
 
-check: check-fast check-warnings check-exports check-ksrc check-refresh check-version-other check-objects check-off ## run all checks but check-versions and prefixes
+check: check-fast check-docs check-warnings check-exports check-ksrc check-refresh check-version-other check-objects check-off ## run all checks but check-versions and prefixes
 
 check-fast: check-words check-strip check-copies check-style check-bugs ## run the checks that need no kernel
 
@@ -77,6 +77,9 @@ check-copies: tree ## no lines of the kernel, and none that the strip took out, 
 
 check-style: tree ## checkpatch, sparse, W=1 and the scripts' syntax are clean
 	@base/check.sh style
+
+check-docs: tree ## the documentation builds without a warning; and can be read then, in build/docs
+	@base/check.sh docs
 
 check-bugs: tree ## each bug of an earlier isolation has a test that exists, or a reason
 	@base/check.sh bugs

@@ -3,7 +3,7 @@
 #
 # The checks of the base and of the series, one each call:
 #
-#	check.sh words | strip | copies | style | bugs | warnings | exports | off | ksrc | refresh
+#	check.sh words | strip | copies | style | docs | bugs | warnings | exports | off | ksrc | refresh
 #	check.sh objects some | all
 #	check.sh versions oldest | all
 #
@@ -96,6 +96,21 @@ check_strip() {
 	ok "stripped in $time s; a second time changes nothing; a rule that fails is named"
 }
 
+# changed COMMIT1 COMMIT2: lines and files that differ, of files that both have
+changed() {
+	lgit diff --numstat --no-renames --diff-filter=M "$1" "$2" |
+		awk '{ lines += $1 + $2; files++ } END { print lines + 0, files + 0 }'
+}
+
+# The hooks into the kernel's files are fewer and shorter than those that the strip took
+check_hooks() {
+	ours=$(changed stripped refs/pti/next)
+	stocks=$(changed stock stripped)
+	ok "hooks: ours are ${ours% *} lines in ${ours#* } files, the stock kernel's were ${stocks% *} in ${stocks#* }"
+	[ "${stocks% *}" = 0 ] ||
+		{ [ "${ours% *}" -lt "${stocks% *}" ] && [ "${ours#* }" -lt "${stocks#* }" ]; }
+}
+
 check_copies() {
 	need git
 	program copies ""
@@ -108,8 +123,9 @@ check_copies() {
 	else
 		ok "the source has no PTI of its own to compare with"
 	fi
+	check_hooks || rc=1
 	lgit archive stock | "$tmp/copies" source $(grep -v '^COPYING$' "$tmp/files") || rc=1
-	[ $rc = 0 ] || die "lines of the kernel stand in our files"
+	[ $rc = 0 ] || die "lines of the kernel stand in our files, or hooks are more than stock's"
 	ok "$(wc -l <"$tmp/files") files: no 6 lines that the strip removes, no 20 lines of the source"
 }
 
@@ -159,6 +175,13 @@ check_style() {
 	sed 's/^/check-style: /' "$tmp/left"
 	[ ! -s "$tmp/left" ] || rc=1
 
+	# What comments say of functions and structures, in the files that it adds
+	lgit diff-tree -r --name-only --diff-filter=A stripped refs/pti/next -- arch include mm >"$tmp/new"
+	(cd "$linux" && perl scripts/kernel-doc -none -Wall $(grep '\.[ch]$' "$tmp/new")) \
+		>"$tmp/left" 2>&1 || rc=1
+	sed 's/^/check-style: /' "$tmp/left"
+	[ ! -s "$tmp/left" ] || rc=1
+
 	# All files that the series adds or changes; but of what it changes, the
 	# kernel's own lines may be as they are
 	lgit diff-tree -r --name-only stripped refs/pti/next -- $our_dirs >"$tmp/new"
@@ -187,6 +210,24 @@ check_style() {
 	[ ! -s "$tmp/left" ] || die "sparse or W=1 is not clean"
 	[ $rc = 0 ] || die "the series is not clean"
 	ok "checkpatch --strict on $count patches, sparse and W=1 on $(echo $objects | wc -w) objects are clean"
+}
+
+# The pages of the series, by the kernel's own rules; read all anew, or warnings of
+# pages that have not changed would not come again. No other directory than that of
+# pti.rst: of what the series changes elsewhere, all is literal text.
+check_docs() {
+	need sphinx-build make
+	rm -rf "$build/docs"
+	mkdir -p "$build/docs" "$logs"
+	make -C "$linux" O="$build/docs" htmldocs SPHINXDIRS=arch/x86 >"$logs/docs.log" 2>&1 ||
+		die "make htmldocs fails; the full log is $logs/docs.log"
+	lgit diff-tree -r --name-only stripped refs/pti/next -- Documentation/arch/x86 >"$tmp/new"
+	grep -F -f "$tmp/new" "$logs/docs.log" | sed "s|^$linux/||" >"$tmp/left" || true
+	sed 's/^/check-docs: /' "$tmp/left"
+	[ ! -s "$tmp/left" ] || die "the documentation has warnings"
+	page=$build/docs/Documentation/output/arch/x86/pti.html
+	[ -f "$page" ] || die "there is no $page"
+	ok "$(wc -l <"$tmp/new") pages without a warning; read $page"
 }
 
 check_bugs() {
@@ -467,7 +508,7 @@ check_versions() {
 }
 
 case ${1:-} in
-words|strip|copies|style|bugs|warnings|exports|off|ksrc|refresh)
+words|strip|copies|style|docs|bugs|warnings|exports|off|ksrc|refresh)
 	[ -d "$linux/.git" ] || die "no build/linux: 'make tree' makes it"
 	check_"$1" ;;
 objects)
@@ -476,5 +517,5 @@ objects)
 versions)
 	check_versions "${2:-all}" ;;
 *)
-	die "usage: check.sh words | strip | copies | style | bugs | warnings | exports | objects | off | ksrc | refresh | versions" ;;
+	die "usage: check.sh words | strip | copies | style | docs | bugs | warnings | exports | objects | off | ksrc | refresh | versions" ;;
 esac
