@@ -14,13 +14,15 @@ ACCEL ?= tcg
 IMAGE ?= build
 CASE ?=
 MUTANT ?=
+VMLINUX ?=
+FEATURES ?=
 export ACCEL
 
 BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test bed-options help-options
+	selftests-x86 selftests-more pcid-test entry-check entry-check-test bed-options help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -76,6 +78,11 @@ pcid-test: deps ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, ag
 	@$(CC) -O2 -Wall -Wextra -Werror -o build/host/pcid_test $(BED)/pcid_test.c
 	@build/host/pcid_test
 
+entry-check: deps $(if $(VMLINUX),,kernel) ## prove the entry code of build/vmlinux, or of VMLINUX=FILE, instruction by instruction
+	@$(BED)/entry-check.sh $(if $(VMLINUX),--vmlinux "$(VMLINUX)") $(if $(FEATURES),--features "$(FEATURES)")
+
+entry-check-test: kernel ## plant breaks in the entry code and see that entry-check finds each
+	@$(BED)/entry-check.sh --test
 mutants: kernel stock stripped kunit-kernel corners-kernel initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
 	@$(BED)/mutants.sh "$(MUTANT)"
 
@@ -93,6 +100,8 @@ help-options:
 	@echo "  ACCEL=kvm            KVM instead of emulation, for those who have it"
 	@echo "  CASE=PATTERN         for test: only the cases with such a name"
 	@echo "  MUTANT=PATTERN       for mutants: only those"
+	@echo "  VMLINUX=FILE         for entry-check: that kernel, with symbols; FEATURES=FILE:"
+	@echo "                       its cpufeatures.h, if it is not the one of build/linux"
 	@echo "  DEPS=no              do not look for packages"
 	@echo "  J=N                  so many jobs in a build (default: one a processor)"
 	@echo "  KSRC=DIR             another 6.12.y source than Debian's package"

@@ -1,0 +1,104 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Check the entry code of a vmlinux (entry_check.c says what is proved), or plant
+# breaks in it and see that the checker finds each.
+
+usage()
+{
+	cat <<'END'
+Usage: entry-check.sh [OPTION...]
+  --vmlinux FILE    the kernel, with symbols (default: build/vmlinux)
+  --features FILE   its arch/x86/include/asm/cpufeatures.h (default: that of
+                    the tree beside it, else build/linux)
+  --test            plant the breaks of entry_check.mutants; try bad input, too
+Exit status: 0 clean, 1 a finding or a break that is not found, 2 could not tell.
+END
+}
+
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+vmlinux=$build/vmlinux features='' test=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--test) test=1; shift; continue ;;
+	--help|-h) usage; exit 0 ;;
+	esac
+	[ $# -ge 2 ] || die "unknown option or no value: $1 (--help lists them)"
+	case $1 in
+	--vmlinux) vmlinux=$2 ;;
+	--features) features=$2 ;;
+	*) die "unknown option $1 (--help lists them)" ;;
+	esac
+	shift 2
+done
+[ -r "$vmlinux" ] || die "no $vmlinux: \"make kernel\" makes build/vmlinux"
+header=arch/x86/include/asm/cpufeatures.h
+if [ -z "$features" ]; then
+	features=$(dirname "$(readlink -f "$vmlinux")")/linux/$header
+	[ -r "$features" ] || features=$build/linux/$header
+fi
+[ -r "$features" ] || die "no $features: \"make tree\" makes it"
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/pti-entry.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+tool=$build/host/entry_check
+if [ ! -x "$tool" ] || [ "$(find "$here" -name '*.[ch]' -newer "$tool")" ]; then
+	[ -r /usr/include/capstone/capstone.h ] ||
+		die "no capstone/capstone.h here: install the package libcapstone-dev (\"make deps\" does)"
+	mkdir -p "$build/host"
+	${HOSTCC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -o "$tmp/entry_check" \
+		"$here"/entry_check*.c "$here"/walk_[!t]*.c "$here/walk_table.c" -lcapstone ||
+		die "cannot build entry_check.c"
+	mv "$tmp/entry_check" "$tool"
+fi
+
+check()
+{
+	"$tool" --expected "$here/exposure.expected" --features "$features" \
+		--allow "$here/entry_check.allow" "$@"
+}
+
+if [ -z "$test" ]; then
+	check "$vmlinux"
+	exit
+fi
+
+# could_not_tell REGEXP FILE: it ends with 2 and says so.
+could_not_tell()
+{
+	rc=0
+	check "$2" >"$tmp/out" 2>&1 || rc=$?
+	if [ $rc != 2 ] || ! grep -q -e "$1" "$tmp/out"; then
+		cat "$tmp/out"
+		echo "$me: ended with $rc, or did not say \"$1\""
+		exit 1
+	fi
+	echo "refused   $(head -n 1 "$tmp/out" | cut -c1-100)"
+}
+
+need strip binutils
+strip -o "$tmp/stripped" "$vmlinux"
+could_not_tell "no symbols" "$tmp/stripped"
+head -c 1000000 "$vmlinux" >"$tmp/cut"
+could_not_tell "cut short" "$tmp/cut"
+echo text >"$tmp/text"
+could_not_tell "not an ELF file" "$tmp/text"
+could_not_tell "No such file" "$tmp/none"
+# A kernel whose entry code has no such feature, one that has it not at all, and one
+# that numbers its features otherwise
+header()
+{
+	sed "$1" "$features" >"$tmp/other.h"
+	(features=$tmp/other.h; could_not_tell "$2" "$vmlinux")
+}
+header '/define X86_FEATURE_PTI\>/s|7\*32+11) /\* "pti"|7*32+31) /*|' "in its entry text"
+header '/define X86_FEATURE_PTI\>/d' "no X86_FEATURE_PTI"
+header '/define X86_FEATURE_SMAP\>/s|9\*32+20|9*32+21|' "FEATURES=FILE"
+
+check --mutants "$here/entry_check.mutants" "$vmlinux"

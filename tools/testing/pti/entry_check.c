@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The checker of the entry code.
+ *
+ * Of each instruction between user mode and C, and back, for each set of CPU features,
+ * it proves
+ *
+ *	text	 only code that is mapped runs on the user page table, and no branch leads
+ *		 to what is not, thunks included
+ *	branch	 no branch there is indirect
+ *	memory	 only memory that is mapped is touched there
+ *	stack	 the stack in use is mapped, and is one
+ *	fault	 nothing there can fault or trap, but for an IRET to user mode
+ *	cr3	 CR3 is switched once on the way in and at last on the way out, to a value
+ *		 that came from CR3 or from user_cr3, with the PCID of its page table; an
+ *		 interrupted kernel finds the page table that it was on
+ *	user_cr3 a flush that is owed to the user PCID is paid, and once
+ *	off	 without isolation CR3 is let alone
+ *	gs	 per-CPU memory is touched, and C called, with the kernel's GS base; user
+ *		 mode and an interrupted kernel get the one back that they had
+ *	fence	 LFENCE, a CR3 write or a write of the GS base comes between the branch that
+ *		 decides on SWAPGS and the first use of the GS base
+ *	saved	 C finds the registers of user mode in pt_regs
+ *	register no register goes to user mode with what the kernel put there, or to an
+ *		 interrupted kernel with another value than it had
+ *	frame	 IRET finds a frame
+ *	lacks	 no instruction is executed that the CPU has not
+ *	orc	 the unwinder has data, and finds a frame where they say
+ *
+ * Limits: C and what it calls are taken to keep the ABI; memory that several CPUs
+ * write is no part of it.  A loop of entry code must count with constants.
+ */
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "entry_check.h"
+
+static void usage(void)
+{
+	puts("Usage: entry_check [OPTION...] VMLINUX\n"
+	     "  --expected FILE   what the user page table holds: exposure.expected\n"
+	     "  --features FILE   the kernel's arch/x86/include/asm/cpufeatures.h\n"
+	     "  --allow FILE      findings that may stay, each with the reason\n"
+	     "  --mutants FILE    plant the breaks of that list, and see that each is found\n"
+	     "  --help            this\n"
+	     "Exit status: 0 clean, 1 a finding or a break that is not found, 2 could not tell");
+}
+
+void cannot(const char *fmt, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("entry_check: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(2);
+}
+
+/* Room for one more element behind the nth, doubling */
+void *grow(void *array, size_t n, size_t size)
+{
+	if (n & (n - 1) || (n && n < 16))
+		return array;
+	array = realloc(array, (n < 16 ? 16 : 2 * n) * size);
+	if (!array)
+		cannot("out of memory");
+	return array;
+}
+
+static char *trim(char *s)
+{
+	char *end;
+
+	s += strspn(s, " \t");
+	for (end = s + strlen(s); end > s && strchr(" \t\n", end[-1]); end--)
+		;
+	*end = '\0';
+	return s;
+}
+
+bool table_row(struct table *t, char **field, size_t n)
+{
+	size_t i;
+
+	if (!t->f)
+		t->f = fopen(t->name, "r");
+	if (!t->f)
+		cannot("%s: %m", t->name);
+	while (fgets(t->line, sizeof(t->line), t->f)) {
+		char *p = trim(t->line);
+
+		if (*p == '#' || !*p)
+			continue;
+		for (i = 0; i < n && p; i++)
+			field[i] = trim(strsep(&p, "|"));
+		if (i != n || p)
+			cannot("%s: not %zu columns: %s", t->name, n, field[0]);
+		return true;
+	}
+	fclose(t->f);
+	t->f = NULL;
+	return false;
+}
+
+/* What a walk depended on: another set that agrees in it gives the same walk */
+struct walked {
+	struct set set;
+	__u8 met[MAX_FEATURES / 8];
+};
+
+static bool agrees(const struct walked *w, const struct set *s)
+{
+	size_t i;
+
+	if (w->set.thunk != s->thunk || w->set.pti != s->pti || w->set.pcid != s->pcid ||
+	    w->set.fence != s->fence)
+		return false;
+	for (i = 0; i < sizeof(w->met); i++)
+		if ((w->set.has[i] ^ s->has[i]) & w->met[i])
+			return false;
+	return true;
+}
+
+static size_t check(struct set *sets, size_t nsets)
+{
+	static __u8 all_met[MAX_FEATURES / 8];
+	struct walked *walked = NULL;
+	size_t n = 0, i, j, extra = 0;
+	struct set *more;
+
+	for (i = 0; i < nsets; i++) {
+		for (j = 0; j < n && !agrees(&walked[j], &sets[i]); j++)
+			;
+		if (j < n)
+			continue;
+		walk_set(&sets[i]);
+		walked = grow(walked, n, sizeof(*walked));
+		walked[n].set = sets[i];
+		memcpy(walked[n].met, met, sizeof(met));
+		n++;
+		for (j = 0; j < sizeof(met); j++)
+			all_met[j] |= met[j];
+	}
+	/* What no set knows is tried by itself, with each way to isolate or not */
+	more = calloc(MAX_FEATURES, sizeof(*more));
+	for (i = 0; more && i < MAX_FEATURES; i++) {
+		if (!(all_met[i / 8] & 1 << i % 8) || set_knows(i))
+			continue;
+		for (j = 0; j < 5; j++) {
+			struct set *s = &more[extra < MAX_FEATURES - 1 ? extra++ : extra];
+			size_t len;
+
+			*s = sets[j];
+			set_feature(s, i);
+			len = strlen(s->name);
+			snprintf(s->name + len, sizeof(s->name) - len, " %s", feature_name(i));
+			walk_set(s);
+			n++;
+		}
+	}
+	free(walked);
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "expected", required_argument, NULL, 'e' },
+		{ "features", required_argument, NULL, 'f' },
+		{ "allow", required_argument, NULL, 'a' },
+		{ "mutants", required_argument, NULL, 'm' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	const char *expected = NULL, *features = NULL, *mutants = NULL, *allow = NULL;
+	struct timespec from, to;
+	struct set *sets;
+	size_t nsets, i, n;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (c) {
+		case 'e':
+			expected = optarg;
+			break;
+		case 'f':
+			features = optarg;
+			break;
+		case 'a':
+			allow = optarg;
+			break;
+		case 'm':
+			mutants = optarg;
+			break;
+		case 'h':
+			usage();
+			return 0;
+		default:
+			return 2;
+		}
+	}
+	if (!expected || !features || optind != argc - 1)
+		cannot("--expected, --features and one vmlinux are needed (--help)");
+	setvbuf(stdout, NULL, _IOLBF, 0);
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	image_read(argv[optind]);
+	features_read(features);
+	alt_read();
+	if (!alt_depends_on(feature("PTI"), img.text_start, img.text_end))
+		cannot("%s: no X86_FEATURE_PTI in its entry text: without page-table isolation",
+		       img.file);
+	policy_read(expected);
+	if (allow)
+		allow_read(allow);
+	gates_find();
+	nsets = sets_make(&sets);
+
+	/* First of all, which addresses the entry code has to tell apart */
+	quiet = true;
+	for (i = 0; i < nsets && i < 5; i++)
+		walk_set(&sets[i]);
+	quiet = false;
+	stats = (struct walk_stats){ .insns = stats.insns };
+
+	if (mutants)
+		return mutants_run(mutants, sets, nsets);
+	n = check(sets, nsets);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	findings_print();
+	unreached_print();
+	printf("%zu gates, %zu sets of features, %zu of which differ, %zu instructions, ",
+	       img.ngates, nsets, n, stats.insns);
+	printf("%llu states, %.1f s\n", stats.states,
+	       to.tv_sec - from.tv_sec + (to.tv_nsec - from.tv_nsec) / 1e9);
+	if (allow)
+		allow_print();
+	printf("%zu findings\n", findings_count());
+	return findings_count() ? 1 : 0;
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The checker of the entry code: planted breaks.  Each changes some instructions of the
+ * image in memory, as entry_check.mutants says, and must be found by the rule and at the
+ * place that stand there.
+ */
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "entry_check.h"
+
+#define MAX_MATCHES	64
+
+struct edit {
+	__u8 *at;
+	__u8 old[16];
+	size_t size;
+};
+
+/* Instructions of a range of memory that read like this */
+static size_t matches(__u64 from, size_t size, const char *text, cs_insn **found, size_t n)
+{
+	const __u8 *code = image_at(from, size);
+	cs_insn *in;
+
+	while (code && size && n < MAX_MATCHES) {
+		in = disassemble(&code, &size, &from);
+		if (!in) {
+			/* Data, or padding */
+			code++;
+			size--;
+			from++;
+		} else if (!fnmatch(text, insn_text(in), 0)) {
+			found[n++] = in;
+		} else {
+			cs_free(in, 1);
+		}
+	}
+	return n;
+}
+
+/* Those of a function or from a label to the next, alternatives behind each site */
+static size_t matches_in(const struct symbol *s, const char *text, cs_insn **found)
+{
+	const struct symbol *next = s;
+	struct replacement repl[MAX_MATCHES];
+	__u64 end = s->addr + s->size;
+	size_t n, nrepl, i;
+
+	while (!s->size && next < img.syms.v + img.syms.n && next->addr == s->addr)
+		next++;
+	if (!s->size)
+		end = next->addr;
+	n = matches(s->addr, end - s->addr, text, found, 0);
+	nrepl = replacements(s->addr, end, repl, ARRAY_SIZE(repl));
+	for (i = 0; i < nrepl; i++)
+		n = matches(repl[i].repl, repl[i].len, text, found, n);
+	return n;
+}
+
+static void retarget(const cs_insn *in, __u8 *at, const char *symbol)
+{
+	const cs_x86 *x = &in->detail->x86;
+	const struct symbol *s = symbol_find(&img.syms, symbol);
+	__s32 rel = s ? s->addr - (in->address + in->size) : 0;
+
+	if (!s)
+		cannot("no symbol %s to point at", symbol);
+	if (x->encoding.disp_size == 4)
+		memcpy(at + x->encoding.disp_offset, &rel, 4);
+	else if (x->encoding.imm_size == 4)
+		memcpy(at + x->encoding.imm_offset, &rel, 4);
+	else
+		cannot("%s %s has no operand of 32 bits", in->mnemonic, in->op_str);
+}
+
+static void change(const cs_insn *in, const char *how, struct edit *e)
+{
+	unsigned int byte;
+	int used;
+	size_t i;
+
+	e->at = (__u8 *)image_at(in->address, in->size);
+	e->size = in->size;
+	memcpy(e->old, e->at, e->size);
+	if (!strncmp(how, "to ", 3)) {
+		retarget(in, e->at, how + 3);
+	} else if (!strcmp(how, "invert")) {
+		e->at[e->at[0] == 0x0f] ^= 1;
+	} else if (!strcmp(how, "nop")) {
+		memset(e->at, 0x90, e->size);
+	} else {
+		memset(e->at, 0x90, e->size);
+		for (i = 0; sscanf(how, " %2x%n", &byte, &used) == 1; how += used) {
+			if (i == e->size)
+				cannot("%s: longer than the instruction", how);
+			e->at[i++] = byte;
+		}
+		if (how[strspn(how, " ")])
+			cannot("not bytes in hex: %s", how);
+	}
+}
+
+static bool wanted(const char *which, size_t n)
+{
+	if (!strcmp(which, "all"))
+		return true;
+	while (*which) {
+		if (strtoul(which, (char **)&which, 10) == n)
+			return true;
+		which += strspn(which, ", ");
+	}
+	return false;
+}
+
+struct mutant {
+	char *name, *where, *insn, *which, *how, *rule, *at;
+};
+
+static bool run(const struct mutant *m, struct set *sets, size_t nsets)
+{
+	const struct symbol *s = symbol_find(&img.syms, m->where);
+	struct edit edit[MAX_MATCHES];
+	cs_insn *found[MAX_MATCHES];
+	size_t n, i, edits = 0;
+	bool seen = false;
+
+	if (!s)
+		cannot("%s: the kernel has no %s", m->name, m->where);
+	n = matches_in(s, m->insn, found);
+	for (i = 0; i < n; i++)
+		if (wanted(m->which, i + 1))
+			change(found[i], m->how, &edit[edits++]);
+	if (!edits)
+		cannot("%s: no such instruction in %s: %s (%s)", m->name, m->where, m->insn,
+		       m->which);
+	fetch_forget();
+	for (i = 0; i < nsets && !seen; i++) {
+		walk_set(&sets[i]);
+		seen = findings_match(m->rule, m->at);
+	}
+	printf("%-9s %s: %s at %s%s%s\n", seen ? "found" : "NOT FOUND", m->name, m->rule, m->at,
+	       seen ? ", with " : "", seen ? cur->name : "");
+	if (!seen)
+		findings_print();
+	findings_clear();
+	for (i = edits; i-- > 0;)
+		memcpy(edit[i].at, edit[i].old, edit[i].size);
+	for (i = 0; i < n; i++)
+		cs_free(found[i], 1);
+	fetch_forget();
+	return seen;
+}
+
+int mutants_run(const char *file, struct set *sets, size_t nsets)
+{
+	struct table t = { .name = file };
+	size_t all = 0, seen = 0;
+	char *field[7];
+
+	while (table_row(&t, field, ARRAY_SIZE(field))) {
+		seen += run(&(struct mutant){ field[0], field[1], field[2], field[3], field[4],
+					      field[5], field[6] }, sets, nsets);
+		all++;
+	}
+	printf("%zu breaks planted, %zu found\n", all, seen);
+	return all && seen == all ? 0 : 1;
+}

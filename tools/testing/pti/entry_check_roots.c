@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The checker of the entry code: where paths begin.
+ *
+ * Each gate is entered from user mode, and from the kernel.  A gate with a stack of its own
+ * can interrupt the kernel anywhere, so all combinations of page table and GS base are
+ * tried; the others only where C runs, but for what the walk finds itself: an IRET that
+ * faults, a selector that cannot be loaded.
+ */
+#include <string.h>
+
+#include "entry_check.h"
+
+/* In a frame that kernel code left: no selector of an LDT */
+#define KERNEL_SS	0x18
+
+/* Exceptions with an error code (SDM 3A, "Protected-Mode Exceptions and Interrupts") */
+static bool has_error_code(int vector)
+{
+	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 ||
+	       vector == 29 || vector == 30;
+}
+
+/* What an IRET or a load of a segment register can raise */
+static bool is_segment_fault(int vector)
+{
+	return vector >= 11 && vector <= 14;
+}
+
+static __u32 table(bool user)
+{
+	return cur->pti && user ? CR3_IS_USER | (cur->pcid ? CR3_IS_USER_PCID : 0) : 0;
+}
+
+static struct state fresh(__u64 ip, bool user_table, enum gs gs)
+{
+	struct state st;
+	int i;
+
+	memset(&st, 0, sizeof(st));
+	st.ip = ip;
+	st.at = ip;
+	for (i = 0; i < 16; i++)
+		st.reg[i] = val(V_IN, i, 0);
+	st.cr3 = val(V_CR3, table(user_table), 0);
+	st.gs = gs;
+	st.cr3_in = (st.cr3.id & CR3_IS_USER) != 0;
+	st.gs_in = gs;
+	st.in_entry = 1;
+	flags_unknown(&st);
+	return st;
+}
+
+/* Pushes what the CPU pushes */
+static void frame(struct state *st, __u32 region, __s64 top, struct value rip, bool user,
+		  int vector)
+{
+	const struct value words[] = {
+		user ? val(V_IN, IN_SS, 0) : val(V_CONST, 0, KERNEL_SS),
+		val(V_IN, IN_SP, 0), val(V_IN, IN_FLAGS, 0),
+		val(V_CS, user, 0), rip,
+	};
+	__s64 at = top & ~15LL;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		at -= 8;
+		slot_write(st, region, at, 8, words[i]);
+	}
+	if (has_error_code(vector)) {
+		at -= 8;
+		slot_write(st, region, at, 8, val(V_NUMBER, 0, 0));
+	}
+	st->reg[IN_RSP] = val(V_PTR, region, at);
+}
+
+static void add(struct state *out, size_t max, size_t *n, struct state *st, const char *what,
+		const char *from)
+{
+	char text[160];
+
+	if (*n == max)
+		cannot("more than %zu ways into the kernel", max);
+	snprintf(text, sizeof(text), "%s, from %s", what, from);
+	st->path = path_root(text);
+	out[(*n)++] = *st;
+}
+
+static void gate_roots(const struct gate *g, struct state *out, size_t max, size_t *n)
+{
+	static const char * const from[2][2] = {
+		{ "the kernel (kernel CR3, user GS)", "the kernel (kernel CR3, kernel GS)" },
+		{ "the kernel (user CR3, user GS)", "the kernel (user CR3, kernel GS)" },
+	};
+	struct state st = fresh(g->addr, true, GS_USER);
+	__u32 stack = g->ist ? R_IST + g->ist : R_ENTRY;
+	int t, gs;
+
+	frame(&st, stack, 0, val(V_IN, IN_RIP, 0), true, g->vector);
+	add(out, max, n, &st, g->name, "user mode");
+	for (t = 0; t <= cur->pti; t++) {
+		for (gs = 0; gs < 2; gs++) {
+			if (!g->ist && (t || gs == GS_USER))
+				continue;
+			st = fresh(g->addr, t, gs);
+			frame(&st, g->ist ? stack : R_FOUND, 0, val(V_RIP, 0, 0), false,
+			      g->vector);
+			add(out, max, n, &st, g->name, from[t][gs]);
+		}
+	}
+}
+
+size_t roots_first(struct state *out, size_t max)
+{
+	const struct symbol *s;
+	struct state st;
+	size_t i, n = 0;
+
+	for (i = 0; i < img.ngates; i++)
+		gate_roots(&img.gate[i], out, max, &n);
+
+	/* SYSCALL leaves RSP alone, SYSENTER takes it from its MSR; no frame */
+	for (i = 0; i < img.syms.n; i++) {
+		s = &img.syms.v[i];
+		if (!s->size || s->addr < img.text_start || s->addr >= img.text_end ||
+		    (strncmp(s->name, "entry_SYSCALL", 13) &&
+		     strncmp(s->name, "entry_SYSENTER", 14)))
+			continue;
+		st = fresh(s->addr, true, GS_USER);
+		if (!strncmp(s->name, "entry_SYSENTER", 14))
+			st.reg[IN_RSP] = val(V_PTR, R_ENTRY, 0);
+		add(out, max, &n, &st, s->name, "user mode");
+	}
+
+	/* A child goes to user mode from here, on a stack that the kernel made */
+	s = symbol_find(&img.syms, "ret_from_fork_asm");
+	if (s) {
+		st = fresh(s->addr, false, GS_KERNEL);
+		st.in_entry = 0;
+		st.reg[IN_RSP] = val(V_PTR, R_THREAD, -REGS_SIZE);
+		user_regs(&st, R_THREAD, -REGS_SIZE);
+		add(out, max, &n, &st, s->name, "the scheduler");
+	}
+
+	/* Runs with the user's GS base, and may fault then */
+	s = symbol_find(&img.syms, "asm_load_gs_index");
+	if (s && policy_followed(s->addr)) {
+		st = fresh(s->addr, false, GS_KERNEL);
+		st.in_entry = 0;
+		st.reg[IN_RSP] = val(V_PTR, R_THREAD, -1024);
+		slot_write(&st, R_THREAD, -1024, 8, val(V_CALLER, 0, 0));
+		add(out, max, &n, &st, s->name, "C");
+	}
+	return n;
+}
+
+size_t roots_fault(const struct fault_site *f, struct state *out, size_t max)
+{
+	bool user_table = f->st.cr3.id & CR3_IS_USER;
+	struct state st;
+	size_t i, n = 0;
+	char from[96];
+
+	for (i = 0; i < img.ngates; i++) {
+		const struct gate *g = &img.gate[i];
+
+		if (g->ist || !is_segment_fault(g->vector))
+			continue;
+		snprintf(from, sizeof(from), "a fault at %s", place(f->ip));
+		st = fresh(g->addr, user_table, f->st.gs);
+		/* The handler of a selector that faults gives the kernel its GS base back */
+		if (f->resume)
+			st.gs_in = GS_KERNEL;
+		frame(&st, f->st.reg[IN_RSP].id, f->st.reg[IN_RSP].n, val(V_CONST, 0, f->ip),
+		      false, g->vector);
+		add(out, max, &n, &st, g->name, from);
+		if (f->resume)
+			continue;
+		/* Early K8s push half of RIP if the IRET went to 32-bit code */
+		st = fresh(g->addr, user_table, f->st.gs);
+		frame(&st, f->st.reg[IN_RSP].id, f->st.reg[IN_RSP].n,
+		      val(V_CONST, 0, f->ip & 0xffffffff), false, g->vector);
+		snprintf(from, sizeof(from), "a fault at %s, RIP cut to 32 bits", place(f->ip));
+		add(out, max, &n, &st, g->name, from);
+	}
+	if (f->resume) {
+		st = f->st;
+		st.ip = f->resume;
+		st.gs = GS_KERNEL;
+		add(out, max, &n, &st, place(f->resume), "the exception table");
+	}
+	return n;
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The checker of the entry code: the sets of CPU features for which it is patched.
+ *
+ * All combinations of the columns below.  Each column is what the kernel decides in one
+ * place, so no set is one that it would not choose.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "entry_check.h"
+
+struct choice {
+	const char *name;
+	const char *features[6];
+	const char *thunk;	/* where returns go, NULL: plain */
+};
+
+#define MAX_CHOICES	16
+
+#define CHOICE(n, ...)		{ .name = n, .features = { __VA_ARGS__ } }
+#define THUNK(n, t, ...)	{ .name = n, .thunk = t, .features = { __VA_ARGS__ } }
+
+static const struct {
+	struct choice choice[MAX_CHOICES];
+} columns[] = {
+	{ {	/* pti_mode.c, and what cpu_init() finds */
+		CHOICE("nopti"),
+		CHOICE("nopti,pcid", "PCID", "INVPCID"),
+		CHOICE("pti", "PTI"),
+		CHOICE("pti,pcid", "PTI", "PCID", "PTI_PCID"),
+		CHOICE("pti,pcid,invpcid", "PTI", "PCID", "PTI_PCID", "INVPCID"),
+	} },
+	{ {	/* bugs.c: spectre_v1; the user's fence only where no CR3 write does it */
+		CHOICE(""),
+		CHOICE("swapgs", "FENCE_SWAPGS_KERNEL"),
+	} },
+	{ {
+		CHOICE(""),
+		CHOICE("fsgsbase", "FSGSBASE"),
+	} },
+	{ {
+		CHOICE(""),
+		CHOICE("smap", "SMAP"),
+		CHOICE("verw", "CLEAR_CPU_BUF"),
+		CHOICE("bhi", "CLEAR_BHB_LOOP"),
+		CHOICE("smap,verw,bhi,ibt", "SMAP", "CLEAR_CPU_BUF", "CLEAR_BHB_LOOP", "IBT"),
+	} },
+	{ {	/* bugs.c: spectre_v2, retbleed, srso, its */
+		CHOICE("plain"),
+		CHOICE("retpoline", "RETPOLINE"),
+		CHOICE("retpoline,lfence", "RETPOLINE", "RETPOLINE_LFENCE"),
+		CHOICE("ibrs", "RETPOLINE", "KERNEL_IBRS", "RSB_CTXSW"),
+		CHOICE("ibpb", "RETPOLINE", "ENTRY_IBPB"),
+		CHOICE("ibpb,no_ret", "RETPOLINE", "ENTRY_IBPB", "BUG_IBPB_NO_RET"),
+		THUNK("unret", "retbleed_return_thunk", "RETPOLINE", "RETHUNK", "UNRET"),
+		THUNK("srso", "srso_return_thunk", "RETHUNK", "UNRET", "SRSO"),
+		THUNK("srso_alias", "srso_alias_return_thunk", "RETHUNK", "UNRET", "SRSO_ALIAS"),
+		THUNK("call_depth", "call_depth_return_thunk", "RETPOLINE", "RETHUNK",
+		      "CALL_DEPTH"),
+		THUNK("its", "its_return_thunk", "RETHUNK", "INDIRECT_THUNK_ITS"),
+	} },
+};
+
+/* Set always, and never: under Xen PV and with FRED nothing isolates */
+static const char * const always[] = { "ALWAYS" };
+static const char * const never[] = { "XENPV", "FRED" };
+
+bool set_knows(int n)
+{
+	size_t c, i, f;
+
+	for (i = 0; i < ARRAY_SIZE(always); i++)
+		if (feature(always[i]) == n)
+			return true;
+	for (i = 0; i < ARRAY_SIZE(never); i++)
+		if (feature(never[i]) == n)
+			return true;
+	if (feature("FENCE_SWAPGS_USER") == n)
+		return true;
+	for (c = 0; c < ARRAY_SIZE(columns); c++)
+		for (i = 0; i < MAX_CHOICES && columns[c].choice[i].name; i++)
+			for (f = 0; f < 6 && columns[c].choice[i].features[f]; f++)
+				if (feature(columns[c].choice[i].features[f]) == n)
+					return true;
+	return false;
+}
+
+static bool choose(struct set *s, const struct choice *c)
+{
+	size_t n = strlen(s->name);
+	size_t f;
+
+	if (*c->name)
+		snprintf(s->name + n, sizeof(s->name) - n, "%s%s", n ? " " : "", c->name);
+	for (f = 0; f < 6 && c->features[f]; f++)
+		set_feature(s, feature(c->features[f]));
+	if (c->thunk) {
+		s->thunk = image_symbol(c->thunk);
+		s->its = !strcmp(c->thunk, "its_return_thunk");
+	}
+	return !c->thunk || s->thunk;
+}
+
+/* All of them; those whose thunk the kernel was built without are left out */
+size_t sets_make(struct set **sets)
+{
+	size_t at[ARRAY_SIZE(columns)] = { 0 };
+	size_t n = 0, c, i;
+
+	*sets = NULL;
+	for (;;) {
+		struct set s = { .thunk = 0 };
+		bool there = true;
+
+		for (c = 0; c < ARRAY_SIZE(columns); c++)
+			there &= choose(&s, &columns[c].choice[at[c]]);
+		for (i = 0; i < ARRAY_SIZE(always); i++)
+			set_feature(&s, feature(always[i]));
+		s.pti = set_has(&s, feature("PTI"));
+		s.pcid = s.pti && set_has(&s, feature("PCID"));
+		s.fence = set_has(&s, feature("FENCE_SWAPGS_KERNEL"));
+		if (s.fence && !s.pti)
+			set_feature(&s, feature("FENCE_SWAPGS_USER"));
+		if (there) {
+			*sets = grow(*sets, n, sizeof(**sets));
+			(*sets)[n++] = s;
+		}
+		for (c = 0; c < ARRAY_SIZE(columns); c++) {
+			if (++at[c] < MAX_CHOICES && columns[c].choice[at[c]].name)
+				break;
+			at[c] = 0;
+		}
+		if (c == ARRAY_SIZE(columns))
+			return n;
+	}
+}
