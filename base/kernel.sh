@@ -16,11 +16,14 @@
 #	kernel.sh stock-corners		build/stock/corners, the stock kernel with the same
 #	kernel.sh NAME COMMIT		build/NAME, any commit
 #	kernel.sh NAME-kunit COMMIT	build/NAME/kunit, the same with those tests; NAME-corners too
+#	kernel.sh config-NAME		build/config/NAME, from build/linux, as configs.txt of
+#					the test bed says
+#	kernel.sh ANY-config-NAME COMMIT	build/ANY/config/NAME, the same of any commit
 #	kernel.sh style - OBJECT...	no kernel, but these objects, with W=1 and sparse
 #
 # leaves bzImage, vmlinux and System.map there, and the objects in obj/. A line
 # says how far it is, the full log is build/logs/kernel-NAME.log. With DIRS="DIR..."
-# no kernel, but the objects of these directories.
+# no kernel, but the objects of these directories; with DEB=1 Debian packages, too.
 
 set -eu
 base=$(cd "$(dirname "$0")" && pwd)
@@ -35,6 +38,17 @@ mkdir -p "$logs"
 log=$logs/kernel-$name.log
 out=$build/$name
 source=$out/linux
+# The columns of configs.txt, which are these for what is not in there
+from=small overlays= compiler=gcc
+case $name in
+config-*|*-config-*)
+	row=$(rows "$top/tools/testing/pti/configs.txt" | sed 's/[[:space:]]*|[[:space:]]*/|/g' |
+		grep "^${name##*config-}|") || die "no configuration ${name##*config-} in configs.txt"
+	IFS='|' read -r _ from overlays compiler _ <<-END
+	$row
+	END
+	;;
+esac
 case $name in
 ours)
 	out=$build
@@ -47,6 +61,12 @@ stock-corners)
 	source=$build/stock/linux ;;
 *-kunit|*-corners)
 	out=$build/${name%-*}/${name##*-}
+	source=$out/linux ;;
+config-*)
+	out=$build/config/${name#config-}
+	source=$linux ;;
+*-config-*)
+	out=$build/${name%%-config-*}/config/${name##*-config-}
 	source=$out/linux ;;
 stockoff)
 	commit=stock
@@ -76,7 +96,7 @@ checkout() {
 kmake() {
 	# ccache makes paths relative, so __FILE__ needs a second prefix taken off.
 	# The same source gives the same kernel, whoever builds it, and when
-	${run:-} make -C "$source" O="$out/obj" "$@" LOCALVERSION= CC="$cc" \
+	${run:-} make -C "$source" O="$out/obj" "$@" LOCALVERSION= ${llvm:+LLVM=1} CC="$cc" \
 		KCFLAGS="-fmacro-prefix-map=$prefix/=" \
 		KBUILD_BUILD_TIMESTAMP=2024-01-01 KBUILD_BUILD_USER=pti \
 		KBUILD_BUILD_HOST=pti KBUILD_BUILD_VERSION=1
@@ -88,9 +108,12 @@ failed() {
 	die "$1; the full log is $log"
 }
 
-cc=gcc
+cc=$compiler
+llvm=
+[ "$cc" != clang ] || llvm=1
+need "$cc" ${llvm:+ld.lld llvm-nm}
 if command -v ccache >/dev/null; then
-	cc="ccache gcc"
+	cc="ccache $cc"
 	CCACHE_DIR=${CCACHE_DIR:-$build/ccache}
 	CCACHE_BASEDIR=${CCACHE_BASEDIR:-$top}
 	CCACHE_NOHASHDIR=1
@@ -98,11 +121,26 @@ if command -v ccache >/dev/null; then
 fi
 
 [ "$source" = "$linux" ] || checkout
-[ -f "$out/obj/vmlinux" ] || need_space 1500
+space=1500
+[ "$from" = small ] || space=8000
+[ -f "$out/obj/vmlinux" ] || need_space $space
 mkdir -p "$out/obj"
 prefix=$(realpath -m --relative-to="$out/obj" "$source")
-{
-	cat "$base/small.config"
+# What a configuration starts from, whole or as far as it differs from the defaults
+target=alldefconfig
+case $from in
+small)
+	target=allnoconfig
+	start_from() { cat "$base/small.config"; } ;;
+defconfig)
+	start_from() { cat "$source/arch/x86/configs/x86_64_defconfig"; } ;;
+debian-cloud)
+	debian=/usr/src/linux-config-6.12/config.amd64_none_cloud-amd64.xz
+	[ -f "$debian" ] || die "no $debian: install the package linux-config-6.12"
+	start_from() { xz -dc "$debian"; } ;;
+*) die "configs.txt: $name starts from $from, not from small, defconfig or debian-cloud" ;;
+esac
+differences() {
 	case $name in
 	off|stockoff)
 		echo CONFIG_MITIGATION_PAGE_TABLE_ISOLATION=n
@@ -115,17 +153,31 @@ prefix=$(realpath -m --relative-to="$out/obj" "$source")
 		# For tboot.c, which the series changes
 		printf 'CONFIG_%s=y\n' PCI_MSI IOMMU_SUPPORT INTEL_IOMMU INTEL_TXT ;;
 	esac
-} | awk -F = '!/^#/ && NF { if (!($1 in v)) order[++n] = $1; v[$1] = $0 }
-	      END { for (i = 1; i <= n; i++) print v[order[i]] }' >"$out/config.wanted"
-kmake KCONFIG_ALLCONFIG="$out/config.wanted" allnoconfig >"$log" 2>&1 ||
+	for overlay in $overlays; do
+		case $overlay in
+		*.config) cat "$base/$overlay" ;;
+		*) echo "CONFIG_$overlay" ;;
+		esac
+	done
+}
+# Of an option that stands there twice, the last value
+last_values() {
+	sed 's/^# \(CONFIG_[A-Za-z0-9_]*\) is not set$/\1=n/' |
+		awk -F = '!/^#/ && NF { if (!($1 in v)) order[++n] = $1; v[$1] = $0 }
+		      END { for (i = 1; i <= n; i++) print v[order[i]] }'
+}
+{ start_from; differences; } | last_values >"$out/config.wanted"
+kmake KCONFIG_ALLCONFIG="$out/config.wanted" $target >"$log" 2>&1 ||
 	failed "the configuration of $name failed"
-# An option that this kernel has and that did not take effect would go unnoticed
-awk '{ name = $0; sub(/=.*/, "", name); value = substr($0, length(name) + 2) }
+# An option that this kernel has and that did not take effect would go unnoticed. What
+# others have written also has options that nobody can set
+{ [ "$from" != small ] || start_from; differences; } | last_values |
+	awk '{ name = $0; sub(/=.*/, "", name); value = substr($0, length(name) + 2) }
 	!/^CONFIG_/ { next }
 	NR == FNR { have[name] = value; next }
 	value != (name in have ? have[name] : "n") { print substr(name, 8), value }' \
-	"$out/obj/.config" "$out/config.wanted" | while read -r option value; do
-	! git -C "$source" grep -q "^\(menu\)\{0,1\}config $option\$" -- '*Kconfig*' ||
+	"$out/obj/.config" - | while read -r option value; do
+	! git -C "$source" grep -q "^[[:blank:]]*\(menu\)\{0,1\}config $option\$" -- '*Kconfig*' ||
 		die "CONFIG_$option=$value did not take effect in $name: something that it depends on has another value"
 done || exit 1
 
@@ -144,23 +196,29 @@ targets="bzImage vmlinux modules"
 if [ "${DIRS:-}" ]; then
 	# kbuild comes to these from the top, not by way of arch/x86
 	targets=$(printf '%s/ ' $DIRS arch/x86/lib arch/x86/pci arch/x86/power)
-elif [ ! -f "$out/obj/vmlinux" ]; then
+elif [ ! -f "$out/obj/vmlinux" ] && [ "$from" = small ]; then
 	total=" of about 1800"
 fi
 start=$(date +%s)
-# A process group of its own, to end all of it; the lock is not its to hold
-(run="exec setsid"; kmake -j"${J:-$(nproc)}" $targets) >>"$log" 2>&1 8>&- &
-pid=$!
-trap 'kill -- -$pid 2>/dev/null; wait; exit 1' HUP INT TERM
-tick=0
-while kill -0 $pid 2>/dev/null; do
-	sleep 1
-	tick=$((tick + 1))
-	[ $((tick % 10)) != 0 ] || echo "kernel: $name: $(grep -cE \
-		'^  (AR|AS|CC|LD|HOSTCC|OBJCOPY|GEN) ' "$log")$total steps, $(($(date +%s) - start)) s"
-done
-wait $pid || failed "the build of $name failed"
-trap - HUP INT TERM
+# kmake in the background, and a line on how far it is. A process group of its own, to
+# end all of it; the lock is not its to hold
+make_targets() {
+	(run="exec setsid"; kmake -j"${J:-$(nproc)}" "$@") >>"$log" 2>&1 8>&- &
+	pid=$!
+	trap 'kill -- -$pid 2>/dev/null; wait; exit 1' HUP INT TERM
+	tick=0
+	while kill -0 $pid 2>/dev/null; do
+		sleep 1
+		tick=$((tick + 1))
+		[ $((tick % 10)) != 0 ] || echo "kernel: $name: $(grep -cE \
+			'^  (AR|AS|CC|LD|HOSTCC|OBJCOPY|GEN|INSTALL|SIGN) ' "$log")$total steps, $(($(date +%s) - start)) s"
+	done
+	rc=0
+	wait $pid || rc=$?
+	trap - HUP INT TERM
+	return $rc
+}
+make_targets $targets || failed "the build of $name failed"
 
 # An object is compiled once, and warns once: what did goes, so that the next build
 # warns again.
@@ -186,3 +244,12 @@ for file in arch/x86/boot/bzImage vmlinux System.map; do
 	fi
 done
 echo "kernel: $name: $out/bzImage is ready ($(($(date +%s) - start)) s)"
+
+# Packages as the kernel's own target makes them
+if [ "${DEB:-}" ]; then
+	need dpkg-buildpackage dh_builddeb
+	rm -f "$out"/*.deb "$out"/*.changes "$out"/*.buildinfo
+	total=
+	make_targets bindeb-pkg || failed "the packages of $name could not be made"
+	ls "$out"/*.deb
+fi
