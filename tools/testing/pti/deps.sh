@@ -1,16 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# See to it that the packages in packages.txt are there. Says and does nothing
-# if they are; installs what is missing if it may; else says how to.
+# See to it that the packages in packages.txt are there; with the argument more,
+# those in packages-more.txt. Says and does nothing if they are; installs what is
+# missing if it may; else says how to.
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+list=$here/packages${1:+-$1}.txt
+[ -r "$list" ] || die "no list $list"
 command -v dpkg-query >/dev/null 2>&1 ||
-	die "no dpkg here: this needs Debian 12, or the programs of the packages in $here/packages.txt and DEPS=no"
-wanted=$(rows "$here/packages.txt" | awk '{ print $1 }')
+	die "no dpkg here: this needs Debian 12, or the programs of the packages in $list and DEPS=no"
+wanted=$(rows "$list" | awk '{ print $1 }')
 missing=$(echo "$wanted" | awk -v have="$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted 2>/dev/null)" '
 	BEGIN {
 		n = split(have, line, "\n")

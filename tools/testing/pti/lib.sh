@@ -7,7 +7,7 @@
 : "${here:=tools/testing/pti}"
 top=$(cd "$here/../../.." && pwd)
 build=${BUILD:-$top/build}
-logs=$build/logs
+logs=${LOGS:-$build/logs}
 me=${0##*/}
 
 # die TEXT: one line on stderr, and the exit status that means "could not tell".
@@ -62,4 +62,21 @@ guest_text()
 			next
 		}
 		{ print }'
+}
+
+# linux_tree SCRATCH: the kernel tree as it stands in build/linux, committed or not;
+# SCRATCH is a file that nobody needs.
+linux_tree()
+{
+	cp "$(git -C "$build/linux" rev-parse --path-format=absolute --git-path index)" "$1"
+	GIT_INDEX_FILE=$1 git -C "$build/linux" add -A
+	GIT_INDEX_FILE=$1 git -C "$build/linux" write-tree
+}
+
+# sum_of_tests [FIND-EXPRESSION...]: a number that changes with anything that builds
+# or tests a kernel.
+sum_of_tests()
+{
+	(cd "$top" && find base tools/testing -type f ! -path '*/mutants/*' "$@" -print0 |
+		LC_ALL=C sort -z | xargs -0 cksum) | cksum | cut -d' ' -f1
 }

@@ -14,6 +14,7 @@
 #	Where: kernel		the patch is for the kernel tree of the series (default)
 #	Where: repository	the patch is for this repository
 #	Kernel: kunit		the case needs the kernel that has tests in it
+#	Kernel: config-NAME	the case runs on that configuration of configs.txt
 #
 # A mutant of the kernel is built in build/mutant, from objects that the ones
 # before it left there; one of the repository runs in build/mutants/checkout.
@@ -58,18 +59,6 @@ run()
 	return "$run_rc"
 }
 
-# The kernel tree as it stands in build/linux, committed or not.
-base_commit()
-{
-	cp "$(git -C "$linux" rev-parse --path-format=absolute --git-path index)" "$tmp/index"
-	GIT_INDEX_FILE=$tmp/index
-	export GIT_INDEX_FILE
-	git -C "$linux" add -A
-	tree=$(git -C "$linux" write-tree)
-	commit "$tree" "what the mutants start from"
-	unset GIT_INDEX_FILE
-}
-
 # commit TREE TEXT: the same tree is the same commit, whenever it is made.
 commit()
 {
@@ -92,7 +81,6 @@ kernel_mutant()
 	}
 	mutated=$(commit "$(git -C "$linux" write-tree)" "mutant")
 	unset GIT_INDEX_FILE
-	variant=$(field "$1" Kernel)
 	run "$top/base/kernel.sh" "mutant${variant:+-$variant}" "$mutated"
 }
 
@@ -113,11 +101,13 @@ judge()
 {
 	caught_by=$(field "$2" Caught-by)
 	[ "$caught_by" ] || { echo "no line \"Caught-by:\" in the head"; return 1; }
+	variant=$(field "$2" Kernel)
 	case $(field "$2" Where) in
 	repository)
 		repository_copy
 		suite=$state/checkout/tools/testing/pti/suite.sh
 		image=$state/checkout/build
+		beside=$image
 		green=$build
 		(cd "$state/checkout" && patch -s -p1 --no-backup-if-mismatch <"$2") || {
 			echo "the patch does not apply to the checkout"
@@ -134,7 +124,15 @@ judge()
 		kernel_mutant "$2" || { echo "it does not build"; return 1; }
 		suite=$here/suite.sh
 		image=$build/mutant
+		beside=$build
 		green=$build
+		case $variant in
+		config-*)
+			image=$image/config/${variant#config-}
+			green=$green/config/${variant#config-}
+			run "$top/base/kernel.sh" "$variant" || return 1
+			;;
+		esac
 		;;
 	*) echo "Where: kernel or repository"; return 1 ;;
 	esac
@@ -144,7 +142,7 @@ judge()
 	# A case that fails anyway would catch everything.
 	: >"$tmp/said"
 	for case in $caught_by; do
-		mark=$state/done/green-$(printf %s "$case" | tr -c 'A-Za-z0-9.=-' _)-$tests
+		mark=$state/done/green-$(printf %s "$variant$case" | tr -c 'A-Za-z0-9.=-' _)-$tests
 		if [ ! -e "$mark" ]; then
 			run "$here/suite.sh" --image "$green" --only "$case" || {
 				echo "the case fails without the mutant, or there is none: $case"
@@ -153,7 +151,7 @@ judge()
 			: >"$mark"
 		fi
 		rc=0
-		run env CCACHE_DIR="${CCACHE_DIR:-$build/ccache}" BUILD="$([ "$image" = "$build/mutant" ] && echo "$build" || echo "$image")" \
+		run env CCACHE_DIR="${CCACHE_DIR:-$build/ccache}" BUILD="$beside" \
 			"$suite" --image "$image" --only "$case" >"$tmp/suite" 2>&1 || rc=$?
 		cat "$tmp/suite"
 		case $rc in
@@ -163,7 +161,7 @@ judge()
 		esac
 		# The suite shows the end of what a case says; its log has all of it.
 		set +f
-		cat "$tmp/suite" "${image%/mutant}"/logs/suite/$case.log >>"$tmp/said" 2>/dev/null || :
+		cat "$tmp/suite" "$beside"/logs/suite/$case.log >>"$tmp/said" 2>/dev/null || :
 		set -f
 	done
 	field "$2" Says >"$tmp/says"
@@ -189,9 +187,8 @@ set -f
 [ $# -gt 0 ] || die "no mutant matches \"$pattern\""
 [ -d "$linux/.git" ] || die "no build/linux: \"make tree\" makes it"
 
-base=$(base_commit)
-tests=$( (cd "$top" && find base tools/testing -type f ! -path '*/mutants/*' -print0 |
-	LC_ALL=C sort -z | xargs -0 cksum; echo "$base") | cksum | cut -d' ' -f1)
+base=$(commit "$(linux_tree "$tmp/index")" "what the mutants start from")
+tests=$( (sum_of_tests; echo "$base") | cksum | cut -d' ' -f1)
 
 total=$#
 number=0

@@ -9,7 +9,7 @@ usage()
 Usage: suite.sh [OPTION...]
   --quick          only the cases tagged quick
   --long           only the cases tagged long, which are left out otherwise
-  --only PATTERN   only the cases whose name matches the shell pattern
+  --only PATTERN   only the cases whose name matches the shell pattern; can be repeated
   --image DIR      the kernel's directory (default: build)
   --jobs N         guests at a time (default: number of processors, at most 2)
   --list           print the names and end
@@ -21,7 +21,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-tag='' only='*' image=$build list=''
+tag='' only='' image=$build list=''
 jobs=$(nproc)
 [ "$jobs" -le 2 ] || jobs=2
 while [ $# -gt 0 ]; do
@@ -32,7 +32,7 @@ while [ $# -gt 0 ]; do
 	--*) [ $# -ge 2 ] || die "$1 needs a value" ;;
 	esac
 	case $1 in
-	--only) only=$2 ;;
+	--only) only="$only $2" ;;
 	--image) image=$(realpath -m "$2") ;;
 	--jobs) jobs=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
@@ -58,7 +58,7 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-[ "$tag" ] || { [ "$only" = '*' ] && [ -z "$list" ] && tag=normal; } || tag=any
+[ "$tag" ] || { [ -z "$only" ] && [ -z "$list" ] && tag=normal; } || tag=any
 
 # The combinations, one a line: name, model, cpus, parameters, programs,
 # options, separated by tabs; the slow ones first.
@@ -149,14 +149,18 @@ trap 'exit 143' TERM HUP
 				"\t" par "\t" prog "\t" trim($8)
 		}
 	}' >"$work/all" || exit 2
+set -f
 sort -s -n -k1,1 "$work/all" | cut -f2- | while IFS= read -r line; do
-	# shellcheck disable=SC2254 # a pattern is what it is meant to be
-	case ${line%%	*} in
-	$only) printf '%s\n' "$line" ;;
-	esac
+	for pattern in ${only:-*}; do
+		# shellcheck disable=SC2254 # a pattern is what it is meant to be
+		case ${line%%	*} in
+		$pattern) printf '%s\n' "$line"; break ;;
+		esac
+	done
 done >"$work/cases"
+set +f
 total=$(wc -l <"$work/cases")
-[ "$total" -gt 0 ] || die "no case matches \"$only\""
+[ "$total" -gt 0 ] || die "no case matches \"${only# }\""
 if [ "$list" ]; then
 	cut -f1 "$work/cases"
 	exit

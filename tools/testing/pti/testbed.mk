@@ -13,6 +13,7 @@ EMU ?=
 ACCEL ?= tcg
 IMAGE ?= build
 CASE ?=
+CONFIG ?=
 MUTANT ?=
 VMLINUX ?=
 FEATURES ?=
@@ -21,8 +22,8 @@ export ACCEL
 BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
-.PHONY: deps initramfs boot shell test test-long test-quick kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test entry-check entry-check-test bed-options help-options
+.PHONY: deps initramfs boot shell test test-long test-quick test-configs kunit mutants cost cost-pcid growth checker \
+	selftests-x86 selftests-more pcid-test entry-check entry-check-test bed-options deps-more help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -47,6 +48,12 @@ test: kernel stock stripped kunit-kernel initramfs ## run all tests
 
 test-long: kernel stock stripped size kunit-kernel corners-kernel stock-corners initramfs ## run what takes too long for "make test" (CASE=name: that one)
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)',--long)
+
+deps-more: deps
+	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh more)
+
+test-configs: deps-more initramfs ## build, boot and test each configuration of configs.txt; goes on where it was (CONFIG=name: that one)
+	@$(BED)/configs.sh $(if $(CONFIG),'$(CONFIG)')
 
 test-quick: kernel initramfs ## run the tests that are over in two minutes
 	@$(BED)/suite.sh --quick
@@ -99,6 +106,7 @@ help-options:
 	@echo "  IMAGE=DIR            the kernel (default: build; build/stock, build/stripped)"
 	@echo "  ACCEL=kvm            KVM instead of emulation, for those who have it"
 	@echo "  CASE=PATTERN         for test: only the cases with such a name"
+	@echo "  CONFIG=NAME          for test-configs: that row of configs.txt"
 	@echo "  MUTANT=PATTERN       for mutants: only those"
 	@echo "  VMLINUX=FILE         for entry-check: that kernel, with symbols; FEATURES=FILE:"
 	@echo "                       its cpufeatures.h, if it is not the one of build/linux"
