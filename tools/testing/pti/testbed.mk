@@ -22,7 +22,7 @@ export ACCEL
 BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
-.PHONY: deps initramfs boot shell test test-long test-quick test-configs kunit mutants cost cost-pcid growth checker \
+.PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
 	selftests-x86 selftests-more pcid-test entry-check entry-check-test bed-options deps-more help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
@@ -54,6 +54,12 @@ deps-more: deps
 
 test-configs: deps-more initramfs ## build, boot and test each configuration of configs.txt; goes on where it was (CONFIG=name: that one)
 	@$(BED)/configs.sh $(if $(CONFIG),'$(CONFIG)')
+
+deb: deps-more tree ## make a kernel package from Debian's cloud configuration (CONFIG=name: from that one)
+	@DEB=1 base/kernel.sh config-$(or $(CONFIG),debian-cloud)
+
+deb-test: deb ## install it in a Debian root, boot that to a login, isolated (as root)
+	@$(BED)/deb-test.sh $(CONFIG)
 
 test-quick: kernel initramfs ## run the tests that are over in two minutes
 	@$(BED)/suite.sh --quick
@@ -106,7 +112,7 @@ help-options:
 	@echo "  IMAGE=DIR            the kernel (default: build; build/stock, build/stripped)"
 	@echo "  ACCEL=kvm            KVM instead of emulation, for those who have it"
 	@echo "  CASE=PATTERN         for test: only the cases with such a name"
-	@echo "  CONFIG=NAME          for test-configs: that row of configs.txt"
+	@echo "  CONFIG=NAME          for test-configs, deb and deb-test: that row of configs.txt"
 	@echo "  MUTANT=PATTERN       for mutants: only those"
 	@echo "  VMLINUX=FILE         for entry-check: that kernel, with symbols; FEATURES=FILE:"
 	@echo "                       its cpufeatures.h, if it is not the one of build/linux"

@@ -1,0 +1,160 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Install the kernel package of a configuration with dpkg into a Debian root that
+# mmdebstrap makes, boot it, and log in on the serial console: systemd has to come
+# up to the prompt, and the kernel has to be isolated.
+#
+# Usage: deb-test.sh [CONFIGURATION]	(default: debian-cloud)
+#
+# The root is made once and kept in build/deb. Exit status: 0 passed, 1 failed,
+# 2 could not tell.
+
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+case ${1:-} in
+--help|-h) sed -n '4,11s/^# \{0,1\}//p' "$0"; exit ;;
+esac
+config=${1:-debian-cloud}
+limit=1800
+set +f
+set -- "$build/config/$config"/linux-image-*.deb
+[ -f "$1" ] || die "no kernel package of $config: \"make deb CONFIG=$config\" makes it"
+[ $# = 1 ] || die "several kernel packages in $build/config/$config: remove those that are old"
+deb=$1
+release=$(dpkg-deb -f "$deb" Package)
+release=${release#linux-image-}
+need mmdebstrap mmdebstrap
+need mke2fs e2fsprogs
+need qemu-system-x86_64 qemu-system-x86
+[ "$(id -u)" = 0 ] || die "a root with its owners and devices needs root"
+
+out=$build/deb
+log=$logs/deb-$config.log
+mkdir -p "$out" "$logs"
+tmp=$(mktemp -d)
+guest=
+ticker=
+cleanup()
+{
+	trap '' INT TERM HUP
+	for p in $guest $ticker; do
+		kill "$p" 2>/dev/null && wait "$p" 2>/dev/null || :
+	done
+	rm -rf "$tmp" "$out/root.$$"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# during TEXT COMMAND...: say what takes long, and that it goes on.
+during()
+{
+	text=$1
+	shift
+	echo "deb-test: $text"
+	(
+		n=0
+		while sleep 10 && kill -0 $$; do
+			n=$((n + 10))
+			echo "deb-test: $text, $n s"
+		done
+	) 2>/dev/null &
+	ticker=$!
+	rc=0
+	"$@" >>"$log" 2>&1 </dev/null || rc=$?
+	kill $ticker 2>/dev/null || :
+	ticker=
+	[ "$rc" = 0 ] || {
+		tail -n 5 "$log" >&2
+		die "$text: failed; the full log is $log"
+	}
+}
+
+: >"$log"
+if [ ! -f "$out/root.tar" ]; then
+	during "making a Debian root" mmdebstrap --mode=root --format=tar --variant=minbase \
+		--include=systemd-sysv,udev,kmod,initramfs-tools,zstd,linux-base \
+		bookworm "$out/root.tar.new"
+	mv "$out/root.tar.new" "$out/root.tar"
+fi
+
+root=$out/root.$$
+install_kernel()
+{
+	mkdir "$root" &&
+		tar -xf "$out/root.tar" -C "$root" &&
+		cp "$deb" "$root/kernel.deb" &&
+		DEBIAN_FRONTEND=noninteractive chroot "$root" dpkg -i /kernel.deb &&
+		rm "$root/kernel.deb" &&
+		chroot "$root" passwd -d root &&
+		echo '/dev/vda / ext4 defaults 0 1' >"$root/etc/fstab" &&
+		cp "$root/boot/vmlinuz-$release" "$tmp/vmlinuz" &&
+		cp "$root/boot/initrd.img-$release" "$tmp/initrd" &&
+		mke2fs -q -t ext4 -d "$root" "$tmp/disk" 2G
+}
+during "installing $(basename "$deb")" install_kernel
+
+# The machine that is affected, with a disk and a console of which both ends are here.
+# no_timer_check: as in run.sh.
+mkfifo "$tmp/line.in" "$tmp/line.out"
+timeout -k 5 $limit qemu-system-x86_64 -nodefaults -no-user-config -display none -net none \
+	-machine pc -cpu "$(column "$(model_row affected)" 6)" -smp 2 -m 1024 -no-reboot \
+	-accel tcg,thread=single -kernel "$tmp/vmlinuz" -initrd "$tmp/initrd" \
+	-append "root=/dev/vda console=ttyS0 panic=-1 ignore_loglevel no_timer_check" \
+	-drive "if=none,id=disk,format=raw,file=$tmp/disk" -device virtio-blk-pci,drive=disk \
+	-chardev "pipe,id=line,path=$tmp/line,logfile=$(printf %s "$log" | sed 's/,/,,/g'),logappend=on" \
+	-serial chardev:line >>"$log" 2>&1 </dev/null &
+guest=$!
+# Opened for both ways, so that nothing blocks; what is read is in the log.
+exec 4<>"$tmp/line.in" 5<>"$tmp/line.out"
+cat <&5 >/dev/null &
+ticker=$!
+
+said()
+{
+	tr -d '\r\000' <"$log" | grep -a -q -e "$1"
+}
+
+# wait_for REGEXP TEXT: until the console has it.
+wait_for()
+{
+	n=0
+	until said "$1"; do
+		kill -0 "$guest" 2>/dev/null || {
+			tail -n 20 "$log" | sed 's/^/  | /' >&2
+			echo "not ok - $2: the guest ended; log: $log"
+			exit 1
+		}
+		sleep 1
+		n=$((n + 1))
+		[ $((n % 10)) != 0 ] || echo "deb-test: waiting for $2, $n s"
+	done
+	echo "ok - $2"
+}
+
+wait_for 'systemd\[1\]: systemd .* running in system mode' "systemd"
+wait_for ' login: *$' "the login prompt"
+echo root >&4
+wait_for 'root@.*# *$' "a shell"
+cat >&4 <<'END'
+echo "meltdown: $(cat /sys/devices/system/cpu/vulnerabilities/meltdown)"
+echo "kernel: $(uname -r), state: $(systemctl is-system-running --wait)"
+poweroff
+END
+wait_for '^meltdown: Mitigation: PTI$' "Mitigation: PTI"
+wait_for "^kernel: $release, " "the kernel of the package, $release"
+sed -n 's/\r$//; s/^kernel: .*, state: /# systemd says: /p' "$log"
+rc=0
+wait "$guest" || rc=$?
+guest=
+[ "$rc" = 0 ] || { echo "not ok - power off: the emulator ended with $rc; log: $log"; exit 1; }
+echo "ok - power off"
+if "$here/scan.sh" "$log"; then
+	echo "ok - the kernel has nothing to complain of"
+else
+	echo "not ok - the kernel complained; log: $log"
+	exit 1
+fi
