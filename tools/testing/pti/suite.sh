@@ -8,7 +8,8 @@ usage()
 	cat <<'END'
 Usage: suite.sh [OPTION...]
   --quick          only the cases tagged quick
-  --long           only the cases tagged long, which are left out otherwise
+  --long           only the cases tagged long, which are left out otherwise, part by part
+  --part NAME      of these, only the part of that name
   --only PATTERN   only the cases whose name matches the shell pattern; can be repeated
   --image DIR      the kernel's directory (default: build)
   --jobs N         guests at a time (default: number of processors, at most 2)
@@ -21,7 +22,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-tag='' only='' image=$build list=''
+tag='' part='' only='' image=$build list=''
 jobs=$(nproc)
 [ "$jobs" -le 2 ] || jobs=2
 while [ $# -gt 0 ]; do
@@ -32,6 +33,7 @@ while [ $# -gt 0 ]; do
 	--*) [ $# -ge 2 ] || die "$1 needs a value" ;;
 	esac
 	case $1 in
+	--part) tag=long part=$2 ;;
 	--only) only="$only $2" ;;
 	--image) image=$(realpath -m "$2") ;;
 	--jobs) jobs=$2 ;;
@@ -65,7 +67,7 @@ trap 'exit 143' TERM HUP
 {
 	rows "$here/models.txt" | sed 's/^/model|/'
 	rows "$here/cases.txt" | sed 's/^/case|/'
-} | awk -F'|' -v tag="$tag" '
+} | awk -F'|' -v tag="$tag" -v part="$part" '
 	function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
 	# What the kernel must decide, by the parameters and the CPU.
 	function status(model, cpus, par,	state, levels, pcid, invpcid, reason, bogus, n, word) {
@@ -106,6 +108,20 @@ trap 'exit 143' TERM HUP
 	NF < 7 || NF > 8 { print "cases.txt: not seven columns: " $0 >"/dev/stderr"; exit 1 }
 	{
 		tags = trim($3)
+		# A row of make test-long belongs to a part of it, in the order of the table.
+		in_part = ""
+		if (match(tags, /(^| )long[^ ]*/)) {
+			in_part = substr(tags, RSTART, RLENGTH)
+			sub(/^ ?long:?/, "", in_part)
+			if (in_part == "")
+				in_part = "rest"
+			if (!(in_part in place)) {
+				place[in_part] = ++parts
+				names = names " " in_part
+			}
+		}
+		if (part != "" && in_part != part)
+			next
 		if ((tag == "normal" && tags ~ /long/) ||
 		    (tag ~ /quick|long/ && tags !~ tag))
 			next
@@ -145,8 +161,14 @@ trap 'exit 143' TERM HUP
 			if (name in done)
 				continue
 			done[name] = 1
-			print (tags ~ /slow/ ? 0 : 1) "\t" name "\t" ms[m] "\t" cs[c] \
+			print place[in_part] * 2 + (tags ~ /slow/ ? 0 : 1) "\t" name "\t" ms[m] "\t" cs[c] \
 				"\t" par "\t" prog "\t" trim($8)
+		}
+	}
+	END {
+		if (part != "" && !(part in place)) {
+			print "suite.sh: make test-long has no part \"" part "\"; there are:" names >"/dev/stderr"
+			exit 2
 		}
 	}' >"$work/all" || exit 2
 set -f
