@@ -49,6 +49,8 @@ verdict 1 "kernel complained" "a call trace alone" "$(kmsg "$trace")"
 verdict 1 "kernel complained" "an oops" "$(kmsg 'Oops: general protection fault, probably for non-canonical address')"
 verdict 1 "kernel complained" "a lock report" "$(kmsg 'WARNING: possible circular locking dependency detected')"
 verdict 1 "kernel complained" "an RCU stall" "$(kmsg 'rcu: INFO: rcu_sched self-detected stall on CPU')"
+verdict 1 "kernel complained" "a memory leak" \
+	"$(kmsg 'kmemleak: 1 new suspected memory leaks (see /sys/kernel/debug/kmemleak)')"
 verdict 1 "kernel complained" "a page that is writable and executable" \
 	"$(kmsg 'x86/mm: Checked W+X mappings: FAILED, 1 W+X pages found.')"
 verdict 1 "Kernel panic" "a panic" 'echo c >/proc/sysrq-trigger; sleep 9'

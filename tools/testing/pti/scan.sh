@@ -46,6 +46,7 @@ BEGIN {
 		"double fault|guard page was hit|stack overflow|stack-protector|" \
 		"unchecked MSR access|scheduling while atomic|sleeping function|" \
 		"W\\+X mappings: FAILED|insecure W\\+X|Bad or missing usercopy|" \
+		"kmemleak: ([0-9]+ new suspected|Kernel memory leak detector disabled)|" \
 		"vmalloc error: |page allocation failure: |nobody cared|Machine [Cc]heck|Hardware Error|Dazed and confused|" \
 		"NMI received for unknown|PANIC:|invoked oom-killer: |[Uu]nexpected reschedule|" \
 		"page tables isolation: (row |root at |disabled .the exposure could not)"

@@ -24,7 +24,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test entry-check entry-check-test bed-options part-options deps-more help-options
+	selftests-x86 selftests-more pcid-test entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -47,12 +47,18 @@ shell: bed-options audit-kernel initramfs ## the same, with a shell in the guest
 test: kernel stock stripped kunit-kernel initramfs ## run all tests
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)')
 
-# The part's name is looked at before anything is built.
+# The part's name is looked at before anything is built. The soak has a kernel of its own.
+SOAK = $(filter soak%,$(or $(PART),$(CASE)))
+LONG_NEEDS = $(if $(SOAK),,kernel stock stripped size kunit-kernel corners-kernel stock-corners) $(if $(SOAK)$(if $(PART)$(CASE),,all),debug-kernel)
+
 part-options:
 	@$(if $(PART),$(BED)/suite.sh --list --part '$(PART)' >/dev/null)
 
-test-long: part-options kernel stock stripped size kunit-kernel corners-kernel stock-corners initramfs ## run what takes too long for "make test" (CASE=name: that one; PART=name: that part)
+test-long: part-options $(LONG_NEEDS) initramfs ## run what takes too long for "make test" (CASE=name: that one; PART=name: that part)
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)',--long $(if $(PART),--part '$(PART)'))
+
+debug-kernel: deps-more tree
+	@base/kernel.sh config-debug
 
 deps-more: deps
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh more)
@@ -119,6 +125,7 @@ help-options:
 	@echo "  CASE=PATTERN         for test: only the cases with such a name"
 	@echo "  PART=NAME            for test-long: only that part; one takes at most an hour"
 	@echo "  CONFIG=NAME          for test-configs, deb and deb-test: that row of configs.txt"
+	@echo "  SOAK_SECONDS=N       for the part soak: so long, instead of 1800, on Bochs 300"
 	@echo "  MUTANT=PATTERN       for mutants: only those"
 	@echo "  VMLINUX=FILE         for entry-check: that kernel, with symbols; FEATURES=FILE:"
 	@echo "                       its cpufeatures.h, if it is not the one of build/linux"
