@@ -14,103 +14,14 @@
  * emulator whose TLB forgets all on each CR3 write shows only what the page
  * tables have wrong.)
  */
-#include <setjmp.h>
 #include <sys/wait.h>
+#include "change.h"
 #include "threads.h"
 
-#define MANY		48	/* pages: too many to flush singly */
 #define SELF_LIMIT	2000	/* ms a test */
 #define OTHER_LIMIT	1000
 
-enum change { REPLACE, UNMAP, NONE, READONLY, MOVE, DROP, CHANGES };
-
-static const char * const change_names[] = {
-	[REPLACE] = "replaced", [UNMAP] = "unmapped", [NONE] = "protected",
-	[READONLY] = "read-only", [MOVE] = "moved", [DROP] = "dropped",
-};
-
-static __thread sigjmp_buf back;
-static __thread bool expected;
-
-static void sigsegv(int sig, siginfo_t *si, void *ctx)
-{
-	if (!expected)
-		ksft_exit_fail_msg("unexpected fault at %p\n", si->si_addr);
-	expected = false;
-	siglongjmp(back, 1);
-}
-
-/* One access, exactly here: the handler must find what was set before it. */
-static unsigned long get(const void *p)
-{
-	unsigned long value;
-
-	asm volatile("mov %1, %0" : "=r" (value) :
-		     "m" (*(const unsigned long *)p) : "memory");
-	return value;
-}
-
-static void put(void *p, unsigned long value)
-{
-	asm volatile("mov %1, %0" : "=m" (*(unsigned long *)p) :
-		     "r" (value) : "memory");
-}
-
-static bool reads(const void *p)
-{
-	expected = true;
-	if (sigsetjmp(back, 1))
-		return false;
-	get(p);
-	expected = false;
-	return true;
-}
-
-static bool writes(void *p, unsigned long value)
-{
-	expected = true;
-	if (sigsetjmp(back, 1))
-		return false;
-	put(p, value);
-	expected = false;
-	return true;
-}
-
-/* The kernel half of a round. */
-static void apply(enum change change, char *region, size_t size, char *target)
-{
-	void *p = region;
-
-	switch (change) {
-	case REPLACE:
-		p = mmap(region, size, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-			 MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-		break;
-	case UNMAP:
-		if (munmap(region, size))
-			p = MAP_FAILED;
-		break;
-	case NONE:
-		if (mprotect(region, size, PROT_NONE))
-			p = MAP_FAILED;
-		break;
-	case READONLY:
-		if (mprotect(region, size, PROT_READ))
-			p = MAP_FAILED;
-		break;
-	case MOVE:
-		p = mremap(region, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
-			   target);
-		break;
-	default:
-		if (madvise(region, size, MADV_DONTNEED))
-			p = MAP_FAILED;
-	}
-	if (p == MAP_FAILED)
-		ksft_exit_fail_perror(change_names[change]);
-}
-
-/* What may be seen after it, at a word that held @old. */
+/* What may be seen after a change, at a word that held @old. */
 static bool seen_right(enum change change, char *word, char *moved,
 		       unsigned long old)
 {
@@ -158,7 +69,7 @@ static void test_self(enum change change, unsigned int pages)
 		renew(pages * PTI_PAGE);
 		for (p = 0; p < pages; p++)
 			put(arena + p * PTI_PAGE, old + p);
-		apply(change, arena, pages * PTI_PAGE, moved_to(arena));
+		change_apply(change, arena, pages * PTI_PAGE, moved_to(arena));
 		/* The last page first: the first may be flushed by chance. */
 		for (p = pages; good && p; p -= p > 20 ? 20 : 1)
 			good = seen_right(change, arena + (p - 1) * PTI_PAGE,
@@ -245,7 +156,7 @@ static void test_other(enum change change, unsigned int pages)
 			put(arena + p * PTI_PAGE, shared.old + p);
 		tell(&shared.state, FILLED);
 		wait_for(&shared.answer, FILLED);
-		apply(change, arena, pages * PTI_PAGE, moved_to(arena));
+		change_apply(change, arena, pages * PTI_PAGE, moved_to(arena));
 		tell(&shared.state, CHANGED);
 		wait_for(&shared.answer, CHANGED);
 	}
@@ -262,7 +173,7 @@ int main(int argc, char **argv)
 
 	pti_start(argc, argv);
 	ksft_set_plan(4 * CHANGES);
-	pti_handle(SIGSEGV, sigsegv, 0);
+	change_start();
 	arena = pti_map(2 * MANY * PTI_PAGE, PROT_READ | PROT_WRITE);
 	for (change = 0; change < CHANGES; change++) {
 		test_self(change, 1);
