@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# See to it that the packages in packages.txt are there; with the argument more,
-# those in packages-more.txt. Says and does nothing if they are; installs what is
+# See to it that the packages in packages.txt are there; with an argument, more or
+# qemu, those in packages-more.txt and so on. Says and does nothing if they are; installs what is
 # missing if it may; else says how to.
 
 set -eu

@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Test the emulator that qemu.sh built: run the program that its patches bring,
+# tests/tcg/x86_64/system/pcid.c, which follows the Intel SDM on what a TLB
+# has to forget, on CPUs with the features and without. TAP, with what the
+# program checks as subtests.
+#
+# Usage: qemu-test.sh [QEMU]	another emulator than build/qemu's
+
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+case ${1:-} in
+--help|-h) sed -n '4,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+-*) die "unknown option $1 (--help explains)" ;;
+esac
+qemu=${1:-$build/qemu/qemu-system-x86_64}
+src=$build/qemu/src/tests/tcg
+[ -x "$qemu" ] || die "no $qemu: \"make qemu-pcid\" builds it"
+[ -r "$src/x86_64/system/pcid.c" ] || die "no $src: \"make qemu-pcid\" unpacks it"
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/pti-qemu.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# As QEMU's own Makefile builds it.
+${CC:-gcc} -nostdlib -static -no-pie -fno-pie -fno-stack-protector -O0 -Wall -Wextra -Werror \
+	-mno-red-zone -mgeneral-regs-only -Wl,--build-id=none,--no-warn-execstack \
+	-I"$src/minilib" -Wl,-T,"$src/x86_64/system/kernel.ld" -o "$tmp/pcid" \
+	"$src/x86_64/system/pcid.c" "$src/x86_64/system/boot.S" "$src/minilib/printf.c" ||
+	die "cannot build $src/x86_64/system/pcid.c"
+
+number=0
+bad=0
+for cpu in max max,la57=off max,invpcid=off max,pcid=off,invpcid=off Haswell \
+	max,vendor=AuthenticAMD; do
+	rc=0
+	# Its messages, such as on a feature that TCG lacks, matter if it fails.
+	timeout -k 5 60 "$qemu" -nodefaults -no-user-config -display none -machine pc \
+		-accel tcg -cpu "$cpu" -m 64 -no-reboot \
+		-chardev "file,id=out,path=$tmp/out" -device isa-debugcon,chardev=out \
+		-device isa-debug-exit,iobase=0xf4,iosize=0x4 \
+		-kernel "$tmp/pcid" </dev/null 2>"$tmp/err" || rc=$?
+	sed 's/^/    /' "$tmp/out"
+	count=$(sed -n 's/^1\.\.//p' "$tmp/out")
+	right=$(grep -c '^ok ' "$tmp/out" || :)
+	number=$((number + 1))
+	if [ "$rc" = 0 ] && [ "$count" ] && [ "$count" = "$right" ]; then
+		echo "ok $number - $cpu: $count checks"
+	else
+		echo "not ok $number - $cpu: $right of ${count:-an unknown number of} checks, ended with $rc"
+		sed 's/^/# /' "$tmp/err"
+		bad=1
+	fi
+done
+echo "1..$number"
+exit $bad
