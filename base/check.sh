@@ -272,7 +272,7 @@ check_bugs() {
 		why=$(rows "$bed/unplanted.txt" | awk -F'|' -v row="$row" '
 			{ gsub(/[ \t]/, "", $1) }
 			$1 == row { print $2 }')
-		if grep -q -x -e "$row\(-\(affected\|unaffected\|amd\|haswell\).*\)\{0,1\}" "$tmp/caught"; then
+		if grep -q -x -e "$row\(-\(affected\|unaffected\|amd\|haswell\|qemu\).*\)\{0,1\}" "$tmp/caught"; then
 			[ -z "$why" ] || echo "unplanted.txt excuses a case with a mutant: $row"
 		elif [ -z "$why" ]; then
 			echo "no mutant is caught by it, and unplanted.txt has no reason: $row"

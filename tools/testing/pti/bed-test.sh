@@ -73,7 +73,7 @@ verdict 1 "Call Trace" "a second call trace behind the declared warning" --allow
 	"$(kmsg "$warn"); $(kmsg "$trace"); $(kmsg "$end"); $(kmsg "$trace")"
 
 verdict 2 "there are: affected " "an unknown model" --model nonsense true
-verdict 2 "there are: tcg bochs" "an unknown emulator" --emu nonsense true
+verdict 2 "there are: tcg bochs qemu-pcid" "an unknown emulator" --emu nonsense true
 verdict 2 "no $tmp/none/bzImage" "no kernel" --image "$tmp/none" true
 verdict 1 "attached command ended with 1" "an attached command that fails" \
 	--attach 'exit 1' 'sleep 2'

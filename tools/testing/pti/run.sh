@@ -13,7 +13,7 @@ PROGRAM is a path in the guest (/pti holds the tests) or, alone, any shell text.
 
   --image DIR      where bzImage is (default: build)
   --model NAME     the machine, from models.txt (default: affected)
-  --emu NAME       tcg or bochs; the model decides if not given
+  --emu NAME       tcg, bochs or qemu-pcid; the model decides if not given
   --cpus N         number of CPUs (default: 1; auto: 2 where the emulator can)
   --mem MB         memory of the guest (default: 256)
   --append ARGS    more kernel parameters
@@ -99,11 +99,18 @@ row=$(model_row "$model") || exit 2
 model_emu=$(column "$row" 2)
 cpu=$(column "$row" 6)
 case ${emu:=$model_emu} in
-tcg|bochs) ;;
-*) die "no emulator \"$emu\"; there are: tcg bochs" ;;
+tcg|bochs|qemu-pcid) ;;
+*) die "no emulator \"$emu\"; there are: tcg bochs qemu-pcid" ;;
 esac
 [ "$emu" = "$model_emu" ] ||
 	die "the model $model is one of $model_emu, not of $emu (\"make help\" lists the models)"
+# The emulator with PCID is QEMU with patches; all else is the same.
+qemu=qemu-system-x86_64
+if [ "$emu" = qemu-pcid ]; then
+	emu=tcg qemu=$build/qemu/qemu-system-x86_64
+	[ -x "$qemu" ] || [ "$check" ] ||
+		die "the model $model needs $qemu: \"make qemu-pcid\" builds it"
+fi
 if [ "$cpus" = auto ]; then
 	cpus=2
 	[ "$emu" = tcg ] || cpus=1
@@ -114,7 +121,7 @@ esac
 case $accel in
 tcg) ;;
 kvm)
-	[ "$emu" = tcg ] || die "ACCEL=kvm needs a model of QEMU, not $model"
+	[ "$model_emu" = tcg ] || die "ACCEL=kvm needs a model of Debian's QEMU, not $model"
 	[ -w /dev/kvm ] || die "ACCEL=kvm, but /dev/kvm is not there or not writable"
 	;;
 *) die "no accelerator \"$accel\"; there are: tcg kvm" ;;
@@ -238,7 +245,7 @@ args="$args${append:+ $append}"
 
 {
 	echo "# image   $image/bzImage"
-	echo "# machine $model: $emu, $cpu, $cpus CPU, $mem MB"
+	echo "# machine $model: $model_emu, $cpu, $cpus CPU, $mem MB"
 	echo "# kernel  $args"
 	[ $# -eq 0 ] || sed 's/^/# program /' "$tmp/add/run-program"
 } >"$log"
@@ -289,7 +296,7 @@ start_qemu()
 	if [ "$interactive" ]; then
 		set -- "$@" -chardev "stdio,id=con,mux=on,signal=off,logfile=$qlog,logappend=on" \
 			-serial chardev:con -mon chardev=con
-		timeout --foreground -k 5 "${limit}" qemu-system-x86_64 "$@"
+		timeout --foreground -k 5 "${limit}" "$qemu" "$@"
 		exit
 	fi
 	set -- "$@" -chardev "file,id=con,path=$qlog,append=on" -serial chardev:con
@@ -314,7 +321,7 @@ start_qemu()
 		set -- "$@" -object "memory-backend-ram,id=dimm,size=${dimm}M" \
 			-chardev "pipe,id=monitor,path=$tmp/monitor" -mon chardev=monitor
 	fi
-	timeout -k 5 "$limit" qemu-system-x86_64 "$@" </dev/null >>"$log" 2>&1 &
+	timeout -k 5 "$limit" "$qemu" "$@" </dev/null >>"$log" 2>&1 &
 	guest=$!
 }
 

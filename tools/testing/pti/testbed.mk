@@ -6,7 +6,7 @@
 BED := tools/testing/pti
 
 # Which machine a guest is: a name of models.txt. The rest is for it, too.
-MODEL ?= $(if $(filter bochs,$(EMU)),haswell-pcid,affected)
+MODEL ?= $(or $(if $(filter bochs,$(EMU)),haswell-pcid),$(filter qemu-pcid,$(EMU)),affected)
 CPUS ?= auto
 APPEND ?= pti=on
 EMU ?=
@@ -24,7 +24,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
+	selftests-x86 selftests-more pcid-test qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -49,7 +49,8 @@ test: kernel stock stripped kunit-kernel initramfs ## run all tests
 
 # The part's name is looked at before anything is built. The soak has a kernel of its own.
 SOAK = $(filter soak%,$(or $(PART),$(CASE)))
-LONG_NEEDS = $(if $(SOAK),,kernel stock stripped size kunit-kernel corners-kernel stock-corners) $(if $(SOAK)$(if $(PART)$(CASE),,all),debug-kernel)
+LONG_NEEDS = $(if $(SOAK),,kernel stock stripped size kunit-kernel corners-kernel stock-corners) $(if $(SOAK)$(if $(PART)$(CASE),,all),debug-kernel) \
+	$(if $(filter qemu,$(PART))$(if $(PART)$(CASE),,all),qemu-pcid)
 
 part-options:
 	@$(if $(PART),$(BED)/suite.sh --list --part '$(PART)' >/dev/null)
@@ -97,6 +98,13 @@ cost-pcid: kernel stock stripped initramfs ## the same with PCID, on Bochs, with
 growth: size stock stripped initramfs ## measure how much larger the isolation makes the kernel, beside stock's
 	@$(BED)/growth.sh
 
+qemu-deps:
+	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh --optional)
+
+qemu-pcid: deps qemu-deps ## build the emulator that shows missing flushes, from Debian's QEMU source (minutes)
+	@$(BED)/qemu.sh
+	@$(BED)/qemu-test.sh
+
 pcid-test: deps ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, against a model
 	@mkdir -p build/host
 	@$(CC) -O2 -Wall -Wextra -Werror -o build/host/pcid_test $(BED)/pcid_test.c
@@ -107,7 +115,8 @@ entry-check: deps $(if $(VMLINUX),,kernel) ## prove the entry code of build/vmli
 
 entry-check-test: kernel ## plant breaks in the entry code and see that entry-check finds each
 	@$(BED)/entry-check.sh --test
-mutants: kernel stock stripped kunit-kernel corners-kernel initramfs ## plant each known break, see its test fail (MUTANT=name: that one)
+
+mutants: kernel stock stripped kunit-kernel corners-kernel initramfs qemu-pcid ## plant each known break, see its test fail (MUTANT=name: that one)
 	@$(BED)/mutants.sh "$(MUTANT)"
 
 include $(BED)/audit.mk
@@ -117,7 +126,7 @@ help-options:
 	@echo
 	@echo "Options of the test bed:"
 	@echo "  MODEL=NAME           the machine (default: affected), one of those below"
-	@echo "  EMU=tcg|bochs        the emulator; each model belongs to one of them"
+	@echo "  EMU=tcg|bochs|qemu-pcid  the emulator; each model belongs to one of them"
 	@echo "  CPUS=N               how many CPUs (default: 2, on Bochs 1)"
 	@echo "  APPEND=\"...\"         kernel parameters (default: pti=on)"
 	@echo "  IMAGE=DIR            the kernel (default: build; build/stock, build/stripped)"

@@ -44,7 +44,7 @@ static const struct {
 
 /* What processes tell each other. */
 static struct {
-	int loaded, changed, go, done;
+	int loaded, changed, ready, go, done;
 	unsigned long stale;
 } *shared;
 
@@ -211,14 +211,22 @@ static void probe_change(enum change change, unsigned int way,
 	report(change_names[change], ways[way].name, pages, t);
 }
 
-/* A child that has copies of our pages, and waits until it is told to go. */
+/*
+ * A child that has copies of our pages, and waits until it is told to go. It is
+ * ready when it has a stack that no write of its parent's can reach, even by
+ * a translation that the fork should have taken away.
+ */
 static pid_t copy_holder(char *region, unsigned int pages, unsigned long added)
 {
 	pid_t pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	unsigned int p;
 
-	if (pid)
+	if (pid) {
+		if (pid > 0)
+			take(&shared->ready);
 		return pid;
+	}
+	set(&shared->ready, 1);
 	take(&shared->go);
 	for (p = 0; p < pages; p++)
 		shared->stale += get(region + p * PTI_PAGE) == added + p;
