@@ -668,13 +668,14 @@ static void __init expect_buffers(struct kunit *test, bool shown)
 	const struct pti_row *row = &pti_rows[PTI_DS_BUFFERS];
 	unsigned long pages = sizeof(struct debug_store_buffers) / PAGE_SIZE;
 	unsigned int level;
+	pteval_t flags;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
 		struct pti_range range = pti_row_range(row, cpu);
 		unsigned long page, same = 0;
 
-		KUNIT_EXPECT_EQ(test, pti_row_pages(row, cpu), shown ? pages : 0);
+		KUNIT_EXPECT_EQ(test, pti_row_pages(row, cpu, &flags), shown ? pages : 0);
 		for (page = range.start; page < range.end; page += PAGE_SIZE) {
 			pte_t *kernel = lookup_address(page, &level);
 			pte_t *user = pti_user_leaf(page);
