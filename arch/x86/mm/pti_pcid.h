@@ -8,14 +8,28 @@
  * loaded: on the way to user mode if the ASID is the loaded one, else once it
  * has been loaded again. Without PCID each CR3 write flushes and none is owed.
  *
- * Plain C on one struct, without a dependency on the kernel but for the bits of
- * CR3, so that it can be compiled into a user-space program as it is.
  *
- * Every function runs on the CPU that owns the state, with interrupts off and not
- * in an NMI. pti_tlb.h owes a flush, or marks the kernel's translations stale, by
- * one instruction, which needs neither. An NMI that drops a kernel page while an mm
- * is being loaded may mark them for an ASID that is not the one it dropped the page
- * in: what an NMI maps, it has to drop again before each use, as ghes_map() does.
+ *	what is dropped			kernel PCID	user PCID
+ *	one user page, INVPCID		by INVLPG	INVPCID of one address, at once
+ *	one user page, no INVPCID	by INVLPG	a flush is owed
+ *	all that an ASID has		by CR3		a flush is owed
+ *	one kernel page			by INVLPG	never had it; the kernel PCIDs of
+ *							all other ASIDs are flushed when
+ *							they are loaded, which takes their
+ *							user PCIDs along
+ *	everything, on all PCIDs	by tlb.c: INVPCID of everything, or CR4.PGE
+ *
+ * Plain C, so that it can be compiled into a user-space program as it is. Who
+ * includes it provides the bits of CR3, cpu_tlbstate, and as primitives
+ * DECLARE_PER_CPU_ALIGNED(), this_cpu_ptr(), this_cpu_read(), this_cpu_write(),
+ * this_cpu_and(), cpu_feature_enabled() and invpcid_flush_one().
+ *
+ * Every function runs on the CPU that owns the state. pti_pcid_load() and
+ * pti_forget_stale_asids() need interrupts off and are not for NMIs. The others
+ * change the state by one instruction, which needs neither. An NMI that drops a
+ * kernel page while an mm is being loaded may mark translations as stale for an
+ * ASID that is not the one it dropped the page in: what an NMI maps, it has to drop
+ * again before each use, as ghes_map() does.
  */
 #ifndef _X86_MM_PTI_PCID_H
 #define _X86_MM_PTI_PCID_H
@@ -36,6 +50,8 @@ struct pti_pcid {
 	unsigned short	owed;
 	bool		kernel_stale;
 };
+
+DECLARE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
 
 /**
  * pti_pcid_load() - an mm is about to be loaded
@@ -70,18 +86,73 @@ static inline void pti_pcid_load(struct pti_pcid *s, unsigned long cr3,
 }
 
 /**
- * pti_pcid_take_kernel_stale() - must all other ASIDs be flushed when loaded?
- * @s: the CPU's state
+ * pti_owe_user_flush() - owe a flush to the loaded ASID's user PCID
  *
- * Return: true once after @s->kernel_stale was set.
+ * Context: any; in an NMI only for kernel pages, since SWITCH_TO_USER_CR3 may be
+ * setting NOFLUSH again. One instruction, so that it needs no more than tlb.c's
+ * own callers do: if the mm changed in between, one flush too many is owed.
  */
-static inline bool pti_pcid_take_kernel_stale(struct pti_pcid *s)
+static inline void pti_owe_user_flush(void)
 {
-	if (!s->kernel_stale)
-		return false;
+	if (cpu_feature_enabled(X86_FEATURE_PTI_PCID))
+		this_cpu_and(pti_pcid.user_cr3, ~CR3_NOFLUSH);
+}
 
-	s->kernel_stale = false;
-	return true;
+/**
+ * pti_flush_one_user() - drop one page from the loaded ASID's user PCID
+ * @addr: any address in the page
+ *
+ * INVLPG before this dropped the page from the kernel PCID. INVPCID of one PCID
+ * faults while CR4.PCIDE is clear (SDM vol. 2, INVPCID).
+ *
+ * Context: as pti_owe_user_flush().
+ */
+static inline void pti_flush_one_user(unsigned long addr)
+{
+	if (!cpu_feature_enabled(X86_FEATURE_PTI_PCID))
+		return;
+
+	if (cpu_feature_enabled(X86_FEATURE_INVPCID) &&
+	    (this_cpu_read(cpu_tlbstate.cr4) & X86_CR4_PCIDE))
+		invpcid_flush_one(this_cpu_read(pti_pcid.user_cr3) & CR3_PCID_MASK, addr);
+	else
+		pti_owe_user_flush();
+}
+
+/**
+ * pti_kernel_page_dropped() - a kernel page was dropped from the loaded ASID
+ *
+ * Kernel translations are not global, so the other ASIDs may hold it still.
+ *
+ * Context: as pti_owe_user_flush().
+ */
+static inline void pti_kernel_page_dropped(void)
+{
+	if (cpu_feature_enabled(X86_FEATURE_PTI_PCID))
+		this_cpu_write(pti_pcid.kernel_stale, true);
+}
+
+/**
+ * pti_forget_stale_asids() - an ASID is about to be chosen
+ *
+ * All ASIDs but the loaded one that may hold a dropped kernel page lose their
+ * context, so that loading them flushes.
+ *
+ * Context: interrupts off.
+ */
+static inline void pti_forget_stale_asids(void)
+{
+	unsigned short asid;
+
+	if (!cpu_feature_enabled(X86_FEATURE_PTI_PCID) ||
+	    !this_cpu_read(pti_pcid.kernel_stale))
+		return;
+
+	this_cpu_write(pti_pcid.kernel_stale, false);
+	for (asid = 0; asid < TLB_NR_DYN_ASIDS; asid++) {
+		if (asid != this_cpu_read(cpu_tlbstate.loaded_mm_asid))
+			this_cpu_write(cpu_tlbstate.ctxs[asid].ctx_id, 0);
+	}
 }
 
 #endif /* _X86_MM_PTI_PCID_H */

@@ -4,6 +4,7 @@
  * the width of the fields take for granted about it.
  */
 #include <linux/build_bug.h>
+#include <linux/container_of.h>
 #include <linux/cpumask.h>
 #include <linux/stddef.h>
 
@@ -19,10 +20,20 @@ DEFINE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
 static_assert(offsetof(struct pti_pcid, user_cr3) == 0);
 static_assert((CR3_NOFLUSH >> 63) == 1);
 
-/* Kernel PCIDs are 1 to TLB_NR_DYN_ASIDS and must leave the user bit alone. */
+/*
+ * Kernel PCIDs are 1 to TLB_NR_DYN_ASIDS and must leave the user bit alone; with it,
+ * the highest user PCID is still one, and selects no other root.
+ */
 static_assert((TLB_NR_DYN_ASIDS >> PTI_USER_PCID_BIT) == 0);
+static_assert((TLB_NR_DYN_ASIDS | 1 << PTI_USER_PCID_BIT) <= CR3_PCID_MASK);
 static_assert(PTI_USER_PCID_BIT < X86_CR3_PCID_BITS);
+static_assert(PTI_USER_ROOT_BIT >= X86_CR3_PCID_BITS);
+static_assert(!(PTI_USER_CR3_BITS & (CR3_NOFLUSH | X86_CR3_LAM_U48 | X86_CR3_LAM_U57)));
+
+/* The highest ASID fits what tlb.c and we keep it in, and has a bit in the mask. */
 static_assert(TLB_NR_DYN_ASIDS <= 8 * sizeof_field(struct pti_pcid, owed));
+static_assert(TLB_NR_DYN_ASIDS - 1 <= (typeof_member(struct pti_pcid, asid))~0);
+static_assert(TLB_NR_DYN_ASIDS <= (typeof_member(struct tlb_state, next_asid))~0);
 
 /**
  * pti_enable_lam() - linear-address masking was switched on for the loaded mm

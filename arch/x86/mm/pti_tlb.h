@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Page-table isolation: what tlb.c tells the PCID state of its CPU, and what it
- * does for a user PCID that the state machine of pti_pcid.h does not.
+ * Page-table isolation: the state machine of pti_pcid.h for tlb.c to call, or
+ * nothing where the option is off.
  */
 #ifndef _X86_MM_PTI_TLB_H
 #define _X86_MM_PTI_TLB_H
@@ -15,14 +15,12 @@
 #include <asm/pti.h>
 #include <asm/tlbflush.h>
 
-#include "pti_pcid.h"
-
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
+
+#include "pti_pcid.h"
 
 /* The bits of a PCID that tlb.c may use. */
 #define PTI_KERNEL_PCID_BITS	PTI_USER_PCID_BIT
-
-DECLARE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
 
 /*
  * Not inline, so that with isolation off a switch of mms pays one jump; static, so
@@ -87,75 +85,6 @@ static inline void pti_asid_0_loaded(void)
 {
 	if (cpu_feature_enabled(X86_FEATURE_PTI))
 		__pti_load_mm(__read_cr3(), 0);
-}
-
-/**
- * pti_owe_user_flush() - owe a flush to the loaded ASID's user PCID
- *
- * Context: any; in an NMI only for kernel pages, since SWITCH_TO_USER_CR3 may be
- * setting NOFLUSH again. One instruction, so that it needs no more than tlb.c's
- * own callers do: if the mm changed in between, one flush too many is owed.
- */
-static inline void pti_owe_user_flush(void)
-{
-	if (cpu_feature_enabled(X86_FEATURE_PTI_PCID))
-		this_cpu_and(pti_pcid.user_cr3, ~CR3_NOFLUSH);
-}
-
-/**
- * pti_flush_one_user() - drop one page from the loaded ASID's user PCID
- * @addr: any address in the page
- *
- * INVLPG before this dropped the page from the kernel PCID. INVPCID of one PCID
- * faults while CR4.PCIDE is clear (SDM vol. 2, INVPCID).
- *
- * Context: as pti_owe_user_flush().
- */
-static inline void pti_flush_one_user(unsigned long addr)
-{
-	if (!cpu_feature_enabled(X86_FEATURE_PTI_PCID))
-		return;
-
-	if (cpu_feature_enabled(X86_FEATURE_INVPCID) &&
-	    (this_cpu_read(cpu_tlbstate.cr4) & X86_CR4_PCIDE))
-		invpcid_flush_one(this_cpu_read(pti_pcid.user_cr3) & CR3_PCID_MASK, addr);
-	else
-		pti_owe_user_flush();
-}
-
-/**
- * pti_kernel_page_dropped() - a kernel page was dropped from the loaded ASID
- *
- * Kernel translations are not global, so the other ASIDs may hold it still.
- *
- * Context: as pti_owe_user_flush().
- */
-static inline void pti_kernel_page_dropped(void)
-{
-	if (cpu_feature_enabled(X86_FEATURE_PTI_PCID))
-		this_cpu_write(pti_pcid.kernel_stale, true);
-}
-
-/**
- * pti_forget_stale_asids() - an ASID is about to be chosen
- *
- * All ASIDs but the loaded one that may hold a dropped kernel page lose their
- * context, so that loading them flushes.
- *
- * Context: interrupts off.
- */
-static inline void pti_forget_stale_asids(void)
-{
-	u16 asid;
-
-	if (!cpu_feature_enabled(X86_FEATURE_PTI_PCID) ||
-	    !pti_pcid_take_kernel_stale(this_cpu_ptr(&pti_pcid)))
-		return;
-
-	for (asid = 0; asid < TLB_NR_DYN_ASIDS; asid++) {
-		if (asid != this_cpu_read(cpu_tlbstate.loaded_mm_asid))
-			this_cpu_write(cpu_tlbstate.ctxs[asid].ctx_id, 0);
-	}
 }
 
 #else

@@ -17,10 +17,34 @@
 #define PTI_USER_ROOT_BIT	12
 #define PTI_USER_PCID_BIT	11
 #define CR3_NOFLUSH		0x8000000000000000UL
+#define CR3_PCID_MASK		0xfffUL
+#define X86_CR4_PCIDE		(1UL << 17)
+
+/* The primitives of pti_pcid.h, for the one CPU that there is. It has no INVPCID. */
+#define ASIDS	6
+#define TLB_NR_DYN_ASIDS	ASIDS
+#define DECLARE_PER_CPU_ALIGNED(type, name)	static type name
+#define this_cpu_read(var)			(var)
+#define this_cpu_write(var, value)		((var) = (value))
+#define this_cpu_and(var, value)		((var) &= (value))
+#define X86_FEATURE_PTI_PCID			true
+#define X86_FEATURE_INVPCID			false
+#define cpu_feature_enabled(feature)		(feature)
+
+static struct {
+	unsigned long	cr4;
+	unsigned short	loaded_mm_asid;
+	struct { unsigned long ctx_id; } ctxs[ASIDS];
+} cpu_tlbstate;
+
+static void invpcid_flush_one(unsigned long pcid, unsigned long addr)
+{
+	fprintf(stderr, "INVPCID %#lx of PCID %#lx, which the CPU does not have\n", addr, pcid);
+	abort();
+}
 
 #include "../../../arch/x86/mm/pti_pcid.h"
 
-#define ASIDS	6
 #define STEPS	1000000
 
 static unsigned int tests, failures;
@@ -33,11 +57,11 @@ static void check(bool good, const char *what)
 }
 
 /* What the exit path does: take the value, set NOFLUSH again. */
-static unsigned long exit_to_user(struct pti_pcid *s)
+static unsigned long exit_to_user(void)
 {
-	unsigned long cr3 = s->user_cr3;
+	unsigned long cr3 = pti_pcid.user_cr3;
 
-	s->user_cr3 |= CR3_NOFLUSH;
+	pti_pcid.user_cr3 |= CR3_NOFLUSH;
 	return cr3;
 }
 
@@ -47,22 +71,22 @@ static unsigned long kernel_cr3(unsigned int asid)
 }
 
 /* As tlb.c loads an mm. */
-static void load(struct pti_pcid *s, unsigned int asid, bool flush)
+static void load(unsigned int asid, bool flush)
 {
-	pti_pcid_load(s, kernel_cr3(asid) | (flush ? 0 : CR3_NOFLUSH), asid, true);
+	pti_pcid_load(&pti_pcid, kernel_cr3(asid) | (flush ? 0 : CR3_NOFLUSH), asid, true);
+	cpu_tlbstate.loaded_mm_asid = asid;
 }
 
 static void random_walk(void)
 {
 	unsigned long missing = 0, needless = 0, wrong = 0, cr3, step;
 	bool stale[ASIDS] = { false };
-	struct pti_pcid s = { 0 };
 	unsigned int asid = 0;
 	bool flush;
 
 	/* The state that a CPU starts with owes ASID 0 a flush. */
 	stale[0] = true;
-	load(&s, 0, true);
+	load(0, true);
 
 	for (step = 0; step < STEPS; step++) {
 		switch (rand() % 4) {
@@ -70,15 +94,17 @@ static void random_walk(void)
 			asid = rand() % ASIDS;
 			flush = !(rand() % 4);
 			stale[asid] |= flush;
-			load(&s, asid, flush);
+			load(asid, flush);
 			break;
 		case 1:
-			/* As this_cpu_and() in pti_owe_user_flush(). */
-			s.user_cr3 &= ~CR3_NOFLUSH;
+			if (rand() % 2)
+				pti_owe_user_flush();
+			else
+				pti_flush_one_user(0);
 			stale[asid] = true;
 			break;
 		default:
-			cr3 = exit_to_user(&s);
+			cr3 = exit_to_user();
 			missing += stale[asid] && (cr3 & CR3_NOFLUSH);
 			needless += !stale[asid] && !(cr3 & CR3_NOFLUSH);
 			wrong += (cr3 & ~CR3_NOFLUSH) != (kernel_cr3(asid) | 0x1800);
@@ -93,29 +119,41 @@ static void random_walk(void)
 
 static void single_steps(void)
 {
-	struct pti_pcid s = { 0 };
+	unsigned int asid, kept = 0;
 
-	pti_pcid_load(&s, kernel_cr3(0), 0, false);
-	check(s.user_cr3 == (kernel_cr3(0) | 0x1000),
+	pti_pcid_load(&pti_pcid, kernel_cr3(0), 0, false);
+	check(pti_pcid.user_cr3 == (kernel_cr3(0) | 0x1000),
 	      "without PCID, neither the user PCID nor NOFLUSH is in CR3");
 
-	s = (struct pti_pcid) { 0 };
-	load(&s, ASIDS - 1, true);
-	exit_to_user(&s);
-	load(&s, 0, false);
-	exit_to_user(&s);
-	load(&s, ASIDS - 1, false);
-	check(s.user_cr3 & CR3_NOFLUSH, "an ASID that is up to date is loaded without a flush");
+	pti_pcid = (struct pti_pcid) { 0 };
+	load(ASIDS - 1, true);
+	exit_to_user();
+	load(0, false);
+	exit_to_user();
+	load(ASIDS - 1, false);
+	check(pti_pcid.user_cr3 & CR3_NOFLUSH,
+	      "an ASID that is up to date is loaded without a flush");
 
-	s.user_cr3 &= ~CR3_NOFLUSH;
-	load(&s, 1, false);
-	load(&s, ASIDS - 1, false);
-	check(!(s.user_cr3 & CR3_NOFLUSH), "a debt that was not paid survives other mms");
+	pti_owe_user_flush();
+	load(1, false);
+	load(ASIDS - 1, false);
+	check(!(pti_pcid.user_cr3 & CR3_NOFLUSH), "a debt that was not paid survives other mms");
 
-	check(!pti_pcid_take_kernel_stale(&s), "no ASID is stale for the kernel at first");
-	s.kernel_stale = true;
-	check(pti_pcid_take_kernel_stale(&s), "a dropped kernel page makes the others stale");
-	check(!pti_pcid_take_kernel_stale(&s), "and that is told once");
+	for (asid = 0; asid < ASIDS; asid++)
+		cpu_tlbstate.ctxs[asid].ctx_id = 1;
+	pti_forget_stale_asids();
+	for (asid = 0; asid < ASIDS; asid++)
+		kept += cpu_tlbstate.ctxs[asid].ctx_id == 1;
+	check(kept == ASIDS, "no ASID is stale for the kernel at first");
+	pti_kernel_page_dropped();
+	pti_forget_stale_asids();
+	for (asid = 0, kept = 0; asid < ASIDS; asid++)
+		kept += cpu_tlbstate.ctxs[asid].ctx_id == 1;
+	check(kept == 1 && cpu_tlbstate.ctxs[ASIDS - 1].ctx_id == 1,
+	      "a dropped kernel page makes the others stale");
+	cpu_tlbstate.ctxs[0].ctx_id = 1;
+	pti_forget_stale_asids();
+	check(cpu_tlbstate.ctxs[0].ctx_id == 1, "and that is told once");
 }
 
 int main(void)
