@@ -4,7 +4,10 @@
 # Does each test catch what it is there for? mutants/*.patch hold planted
 # breaks; each is applied to a copy, and the test that it names has to fail.
 #
-# Usage: mutants.sh [PATTERN]	only the mutants whose name matches
+# Usage: mutants.sh [--by CASE] [PATTERN]
+#
+#	--by CASE	only the mutants that name this case, and that case alone
+#	PATTERN		only the mutants whose name matches
 #
 # The head of a mutant, before the patch, says what breaks and has the lines
 #
@@ -17,7 +20,9 @@
 #	Kernel: config-NAME	the case runs on that configuration of configs.txt
 #
 # A mutant of the kernel is built in build/mutant, from objects that the ones
-# before it left there; one of the repository runs in build/mutants/checkout.
+# before it left there, unless only tlb-explore is to catch it, which compiles the
+# sources (PTI_SOURCE, build/mutants/source). One of the repository runs in
+# build/mutants/checkout.
 # What was caught is remembered, so that an interrupted run goes on where it
 # was; a change of the mutant, of the kernel or of the tests makes it due again.
 
@@ -26,6 +31,10 @@ set -f
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+by=
+case ${1:-} in
+--by) by=$2; shift 2 ;;
+esac
 pattern=${1:-*}
 state=$build/mutants
 linux=$build/linux
@@ -80,7 +89,12 @@ kernel_mutant()
 		return 1
 	}
 	mutated=$(commit "$(git -C "$linux" write-tree)" "mutant")
+	rm -rf "$state/source"
+	(cd "$linux" && git checkout-index --prefix="$state/source/" arch/x86/mm/tlb.c \
+		arch/x86/mm/mm_internal.h arch/x86/mm/pti_tlb.h arch/x86/mm/pti_pcid.h \
+		arch/x86/include/asm/pti.h)
 	unset GIT_INDEX_FILE
+	[ "$caught_by" != tlb-explore ] || return 0
 	run "$top/base/kernel.sh" "mutant${variant:+-$variant}" "$mutated"
 }
 
@@ -99,7 +113,7 @@ repository_copy()
 # judge NAME PATCH: 0 if the named case fails with what it has to say.
 judge()
 {
-	caught_by=$(field "$2" Caught-by)
+	caught_by=${by:-$(field "$2" Caught-by)}
 	[ "$caught_by" ] || { echo "no line \"Caught-by:\" in the head"; return 1; }
 	variant=$(field "$2" Kernel)
 	case $(field "$2" Where) in
@@ -108,6 +122,7 @@ judge()
 		suite=$state/checkout/tools/testing/pti/suite.sh
 		image=$state/checkout/build
 		beside=$image
+		sources=
 		green=$build
 		(cd "$state/checkout" && patch -s -p1 --no-backup-if-mismatch <"$2") || {
 			echo "the patch does not apply to the checkout"
@@ -125,6 +140,7 @@ judge()
 		suite=$here/suite.sh
 		image=$build/mutant
 		beside=$build
+		sources=$state/source
 		green=$build
 		case $variant in
 		config-*)
@@ -151,7 +167,7 @@ judge()
 			: >"$mark"
 		fi
 		rc=0
-		run env CCACHE_DIR="${CCACHE_DIR:-$build/ccache}" BUILD="$beside" \
+		run env CCACHE_DIR="${CCACHE_DIR:-$build/ccache}" BUILD="$beside" PTI_SOURCE="$sources" \
 			"$suite" --image "$image" --only "$case" >"$tmp/suite" 2>&1 || rc=$?
 		cat "$tmp/suite"
 		case $rc in
@@ -164,7 +180,9 @@ judge()
 		cat "$tmp/suite" "$beside"/logs/suite/$case.log >>"$tmp/said" 2>/dev/null || :
 		set -f
 	done
+	# With --by, what the other cases say is not asked for.
 	field "$2" Says >"$tmp/says"
+	[ "$by" != tlb-explore ] || sed -i '/^FOUND/!d' "$tmp/says"
 	while IFS= read -r says; do
 		tr -d '\r\000' <"$tmp/said" | grep -q -e "$says" || {
 			echo "the case failed, but without saying \"$says\""
@@ -180,11 +198,11 @@ for patch in "$here"/mutants/*.patch; do
 	name=$(basename "$patch" .patch)
 	# shellcheck disable=SC2254 # a pattern is what it is meant to be
 	case $name in
-	$pattern) set -- "$@" "$patch" ;;
+	$pattern) [ -n "$by" ] && ! field "$patch" Caught-by | grep -q -x "$by" || set -- "$@" "$patch" ;;
 	esac
 done
 set -f
-[ $# -gt 0 ] || die "no mutant matches \"$pattern\""
+[ $# -gt 0 ] || die "no mutant matches \"$pattern\"${by:+ and names $by}"
 [ -d "$linux/.git" ] || die "no build/linux: \"make tree\" makes it"
 
 base=$(commit "$(linux_tree "$tmp/index")" "what the mutants start from")
@@ -197,7 +215,7 @@ failed=
 for patch; do
 	number=$((number + 1))
 	name=$(basename "$patch" .patch)
-	key=$state/done/$name-$(cksum <"$patch" | cut -d' ' -f1)-$tests
+	key=$state/done/$name-${by:+$by-}$(cksum <"$patch" | cut -d' ' -f1)-$tests
 	if [ -e "$key" ]; then
 		passed=$((passed + 1))
 		echo "[$number/$total] caught earlier     $name"
@@ -209,7 +227,7 @@ for patch; do
 	if judge "$name" "$patch" >"$log" 2>&1; then
 		: >"$key"
 		passed=$((passed + 1))
-		echo "[$number/$total] caught     $(($(date +%s) - begun)) s  $name, by $(echo $(field "$patch" Caught-by))"
+		echo "[$number/$total] caught     $(($(date +%s) - begun)) s  $name, by $(echo ${by:-$(field "$patch" Caught-by)})"
 	else
 		failed="$failed $name"
 		echo "[$number/$total] NOT CAUGHT $(($(date +%s) - begun)) s  $name"

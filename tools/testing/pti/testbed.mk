@@ -18,13 +18,14 @@ CONFIG ?=
 MUTANT ?=
 VMLINUX ?=
 FEATURES ?=
+OPTIONS ?=
 export ACCEL
 
 BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
+	selftests-x86 selftests-more pcid-test tlb-explore tlb-explore-bugs qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -116,6 +117,13 @@ entry-check: deps $(if $(VMLINUX),,kernel) ## prove the entry code of build/vmli
 entry-check-test: kernel ## plant breaks in the entry code and see that entry-check finds each
 	@$(BED)/entry-check.sh --test
 
+tlb-explore: tree ## explore all that tlb.c and the PCID state can do on two CPUs
+	@$(if $(OPTIONS),$(BED)/tlb-explore.sh $(OPTIONS),$(BED)/tlb-explore.sh --events 2 && \
+		$(BED)/tlb-explore.sh --events 3 --no-nmi)
+
+tlb-explore-bugs: tree ## plant each bug of the flushes, see the explorer tell of it
+	@$(BED)/mutants.sh --by tlb-explore "$(MUTANT)"
+
 mutants: kernel stock stripped kunit-kernel corners-kernel initramfs qemu-pcid ## plant each known break, see its test fail (MUTANT=name: that one)
 	@$(BED)/mutants.sh "$(MUTANT)"
 
@@ -135,7 +143,8 @@ help-options:
 	@echo "  PART=NAME            for test-long: only that part; one takes at most an hour"
 	@echo "  CONFIG=NAME          for test-configs, deb and deb-test: that row of configs.txt"
 	@echo "  SOAK_SECONDS=N       for the part soak: so long, instead of 1800, on Bochs 300"
-	@echo "  MUTANT=PATTERN       for mutants: only those"
+	@echo "  MUTANT=PATTERN       for mutants and tlb-explore-bugs: only those"
+	@echo "  OPTIONS=\"...\"        for tlb-explore: its own (OPTIONS=--help lists them)"
 	@echo "  VMLINUX=FILE         for entry-check: that kernel, with symbols; FEATURES=FILE:"
 	@echo "                       its cpufeatures.h, if it is not the one of build/linux"
 	@echo "  DEPS=no              do not look for packages"
