@@ -8,7 +8,6 @@
  * loaded: on the way to user mode if the ASID is the loaded one, else once it
  * has been loaded again. Without PCID each CR3 write flushes and none is owed.
  *
- *
  *	what is dropped			kernel PCID	user PCID
  *	one user page, INVPCID		by INVLPG	INVPCID of one address, at once
  *	one user page, no INVPCID	by INVLPG	a flush is owed

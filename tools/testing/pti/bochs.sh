@@ -62,6 +62,7 @@ ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path=$tmp/cd.iso, status=inserted
 com1: enabled=1, mode=file, dev=$tmp/serial
 clock: sync=none, time0=1700000000
+${attach:+magic_break: enabled=1}
 log: $tmp/bochs.log
 panic: action=fatal
 error: action=report
@@ -69,6 +70,7 @@ info: action=ignore
 debug: action=ignore
 END
 	touch "$tmp/serial"
+	# With XCHG BX, BX a program brings its debugger back, if something is attached.
 	# Its debugger waits for commands: one from a file, or those of the attached
 	# command, which can interrupt Bochs itself but not the timeout before it.
 	in=/dev/null

@@ -25,7 +25,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test tlb-explore tlb-explore-bugs qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
+	selftests-x86 selftests-more pcid-test tlb-explore tlb-explore-bugs flushes qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -95,6 +95,9 @@ cost: kernel stock stripped initramfs ## count the instructions that isolation c
 
 cost-pcid: kernel stock stripped initramfs ## the same with PCID, on Bochs, with INVPCID and without
 	@$(BED)/cost.sh --bochs
+
+flushes: kernel stock initramfs ## count what each operation drops from the TLB with PCID, beside stock's, on Bochs
+	@$(BED)/flushes.sh
 
 growth: size stock stripped initramfs ## measure how much larger the isolation makes the kernel, beside stock's
 	@$(BED)/growth.sh

@@ -11,9 +11,14 @@
  * so the minimum is without them, and is the figure to compare.
  *
  * Prints one line a way: name, minimum, repetitions.  cost.sh compares kernels.
+ *
+ * With the argument "marks" it counts nothing, but runs each way a few times between
+ * two instructions at which Bochs stops, so that the instructions in between can be
+ * looked at from outside (flushes.sh).
  */
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +31,13 @@
 
 #define REPS		4001
 #define REPS_LONG	1001
+#define REPS_MARKED	3
 #define WARM_UP		64
 #define PAGE		4096
 
 static unsigned int samples[REPS];
 static unsigned int empty;
+static bool marks;
 
 static int by_value(const void *a, const void *b)
 {
@@ -169,6 +176,11 @@ static void getppid_int80(int i)
 #endif
 }
 
+static void mark(void)
+{
+	asm volatile("xchg %%bx, %%bx" : : : "memory");
+}
+
 static void measure(const char *name, void (*way)(int), int reps)
 {
 	unsigned long long from;
@@ -176,6 +188,17 @@ static void measure(const char *name, void (*way)(int), int reps)
 
 	for (i = -WARM_UP; i < 0; i++)
 		way(i);
+	if (marks) {
+		if (way == nothing)
+			return;
+		for (i = 0; i < REPS_MARKED; i++) {
+			mark();
+			way(i);
+			mark();
+		}
+		printf("MARKED %s %d\n", name, REPS_MARKED);
+		return;
+	}
 	for (i = 0; i < reps; i++) {
 		from = __rdtsc();
 		way(i);
@@ -254,8 +277,10 @@ static void measure_32(void)
 }
 #endif
 
-int main(void)
+int main(int argc, char **argv)
 {
+	marks = argc > 1 && !strcmp(argv[1], "marks");
+
 	/* No page of our own may be missing during the measurement. */
 	memset(samples, 1, sizeof(samples));
 	measure("", nothing, REPS);

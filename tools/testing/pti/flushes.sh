@@ -1,0 +1,161 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Count what each way into the kernel and back, and what programs do with them
+# (guest/cost.c), drops from the TLB, with PCID: ours beside the stock kernel's, in the
+# same run. Nothing in the kernel counts: Bochs shows every instruction that runs, with
+# all registers, between the marks that the program sets. Ours may nowhere write CR3
+# or flush more often than stock.
+
+usage()
+{
+	cat <<'END'
+Usage: flushes.sh
+
+On Bochs, with INVPCID and without; writes build/results/flushes.txt.
+
+Environment: PTI_IMAGE, STOCK_IMAGE replace the directories of the kernels, BUILD=DIR
+replaces build.
+Exit status: 0 ours flushes nowhere more, 1 it does, 2 could not tell.
+END
+}
+
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+# More than the marks that cost.c sets; what is left over is never read.
+MARKS=80
+
+# count: beside the guest, for Bochs's debugger. Of each pair of marks one line: number
+# of instructions, CR3 writes, those that flush, INVLPG, INVPCID, flushes of all PCIDs.
+count()
+{
+	exec 3<>"$PTI_BOCHS.in"
+	{
+		echo c
+		mark=0
+		while [ "$mark" -lt "$MARKS" ]; do
+			printf '%s\n' "trace-reg on" "trace on" c "trace off" "trace-reg off" c
+			mark=$((mark + 1))
+		done
+	} >&3
+	gawk '
+		# The registers stand before the instruction.
+		function value(name,	m) {
+			if (match(regs, "(^| )" name ": ([0-9a-f]+)_([0-9a-f]+)", m))
+				return m[2] m[3]
+			print "no register " name " before: " $0 >"/dev/stderr"
+			exit 2
+		}
+		/^CPU0:/ { regs = ""; next }
+		/^ ?r[a-z0-9]+ *: [0-9a-f]+_/ { gsub(/ *: /, ": "); regs = regs " " $0; next }
+		!/^\(0\)\.\[/ { next }
+		/xchg bx, bx/ && n {
+			print "PAIR", n, cr3 + 0, flush + 0, invlpg + 0, invpcid + 0, all + 0
+			n = cr3 = flush = invlpg = invpcid = all = 0
+			next
+		}
+		{ n++ }
+		/: mov cr3, / {
+			match($0, /mov cr3, (r[a-z0-9]+)/, reg)
+			cr3++
+			flush += value(reg[1]) !~ /^[89a-f]/
+		}
+		/: mov cr4, / { all++ }
+		/: invlpg / { invlpg++ }
+		/: invpcid / {
+			# Bochs prints the names of 32-bit registers here.
+			match($0, /invpcid [er]([a-z]+|[0-9]+)/, reg)
+			if (value("r" reg[1]) ~ /[23]$/)
+				all++
+			else
+				invpcid++
+		}' "$PTI_BOCHS.out"
+}
+
+case ${1:-} in
+"") ;;
+--count) count; exit ;;
+--help|-h) usage; exit ;;
+*) die "unknown option $1 (--help lists them)" ;;
+esac
+need gawk gawk
+out=$build/results/flushes.txt
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM HUP
+mkdir -p "$build/results"
+
+# flushes KERNEL MODE DIR PARAMETERS: "KERNEL MODE way" and the counts, a line for
+# each of the repetitions of a way.
+flushes()
+{
+	echo "$me: $1, $2" >&2
+	"$here/run.sh" --image "$3" --model haswell-pcid --time 3000 \
+		--append "$4 norandmaps nokaslr" --name "flushes-$1-$2" \
+		--attach "$here/flushes.sh --count" \
+		'/pti/cost_64 marks && /pti/cost_32 marks' >"$tmp/raw" ||
+		die "the run of $3/bzImage with \"$4\" failed"
+	awk -v prefix="$1 $2" '
+		/^MARKED / { for (i = 0; i < $3; i++) way[++ways] = $2 }
+		/^PAIR / { pair[++pairs] = substr($0, 6) }
+		END {
+			if (!ways || ways != pairs) {
+				print ways + 0 " marked, " pairs + 0 " seen" >"/dev/stderr"
+				exit 1
+			}
+			for (i = 1; i <= ways; i++)
+				print prefix, way[i], pair[i]
+		}' "$tmp/raw" || die "what $3/bzImage marked is not what was seen"
+}
+
+for mode in invpcid noinvpcid; do
+	parameters=pti=on
+	[ "$mode" = invpcid ] || parameters="pti=on noinvpcid"
+	flushes stock "$mode" "${STOCK_IMAGE:-$build/stock}" "$parameters"
+	flushes ours "$mode" "${PTI_IMAGE:-$build}" "$parameters"
+done >"$tmp/counts"
+
+rc=0
+awk '
+	# Of the repetitions the shortest: an interrupt makes one longer.
+	!(($1, $2, $3) in least) || $4 < least[$1, $2, $3] {
+		least[$1, $2, $3] = $4
+		for (i = 1; i <= 5; i++)
+			count[$1, $2, $3, i] = $(4 + i)
+	}
+	!($3 in known) { known[$3] = 1; way[++ways] = $3 }
+	END {
+		modes = split("invpcid noinvpcid", mode, " ")
+		split("CR3|flush|INVLPG|INVPCID|all", what, "|")
+		print "What is dropped from the TLB with PCID, on Bochs, stock/ours: writes of CR3, those without"
+		print "NOFLUSH, INVLPG, INVPCID of one PCID, flushes of all PCIDs (INVPCID, CR4)"
+		for (m = 1; m <= modes; m++) {
+			printf "%-19s", mode[m]
+			for (i = 1; i <= 5; i++)
+				printf " %9s", what[i]
+			print ""
+			for (w = 1; w <= ways; w++) {
+				printf "  %-17s", way[w]
+				for (i = 1; i <= 5; i++) {
+					s = count["stock", mode[m], way[w], i]
+					o = count["ours", mode[m], way[w], i]
+					printf " %9s", s "/" o
+					if (s == "" || o == "")
+						bad = bad sprintf("not ok: %s, %s: not counted\n", way[w], mode[m])
+					else if (o > s)
+						bad = bad sprintf("not ok: %s, %s, %s: ours %d, stock %d\n", \
+								  way[w], mode[m], what[i], o, s)
+				}
+				print ""
+			}
+		}
+		printf "%s", bad
+		exit bad != ""
+	}' "$tmp/counts" >"$tmp/flushes" || rc=$?
+[ "$rc" -le 1 ] || exit 2
+mv "$tmp/flushes" "$out"
+cat "$out"
+echo "$me: $out"
+exit "$rc"
