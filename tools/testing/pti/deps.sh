@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # See to it that the packages in packages.txt are there; with an argument, more or
-# qemu, those in packages-more.txt and so on. Says and does nothing if they are; installs what is
-# missing if it may; else says how to.
+# qemu, those in packages-more.txt and so on. Says and does nothing if they are;
+# installs what is missing if it may; else says how to.
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
