@@ -65,6 +65,7 @@ check()
 }
 
 if [ -z "$test" ]; then
+	echo "Following the entry code of $vmlinux"
 	check "$vmlinux"
 	exit
 fi

@@ -157,8 +157,9 @@ help-options:
 	@echo "  DRAFT=1              for series: write the letter without figures that are missing"
 	@echo "  AUTHOR=\"N <A>\"      for series: who the mails are from, and who signs them off"
 	@echo
-	@echo "make ends with 2 on any failure; $(BED)/audit.sh and run.sh, which it calls,"
-	@echo "end with 1 if there is a difference and with 2 if they could not tell."
+	@echo "make ends with 2 on any failure; $(BED)/audit.sh, entry-check.sh and"
+	@echo "run.sh, which it calls, end with 1 if there is a difference and with 2 if they"
+	@echo "could not tell."
 	@echo
 	@echo "Models:"
 	@. $(BED)/lib.sh && rows $(BED)/models.txt | awk -F'|' ' \
