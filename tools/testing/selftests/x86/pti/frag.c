@@ -183,6 +183,26 @@ static void storm(bool few)
 			 "more than that: made and ended well, or ENOMEM\n");
 }
 
+static void set_vm(const char *name, const char *value)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/vm/%s", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		ksft_print_msg("cannot set %s\n", path);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* What is reclaimed on the way would hide what is lost on it. */
+static struct mem_sample take(void)
+{
+	set_vm("drop_caches", "3");
+	return mem_take();
+}
+
 int main(int argc, char **argv)
 {
 	struct mem_sample before;
@@ -190,21 +210,18 @@ int main(int argc, char **argv)
 	char text[4096];
 	pid_t hog;
 	long kb;
-	int fd;
 
 	pti_start(argc, argv);
 	ksft_set_plan(4);
 	/* Who has which memory is of no interest. */
-	fd = open("/proc/sys/vm/oom_dump_tasks", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && write(fd, "0", 1) != 1)
-		ksft_print_msg("tasks will be dumped\n");
+	set_vm("oom_dump_tasks", "0");
 
 	/* What the allocators keep of so many processes, they have from now on. */
 	open_gate();
 	while (alive < MOST / 2 && !one_more())
 		;
 	end_all();
-	before = mem_take();
+	before = take();
 
 	if (pti_read_file("/proc/meminfo", text, sizeof(text)) < 0)
 		ksft_exit_skip("no /proc/meminfo\n");
@@ -221,6 +238,7 @@ int main(int argc, char **argv)
 	storm(false);
 	kill(hog, SIGKILL);
 	waitpid(hog, NULL, 0);
+	take();
 	ksft_test_result(mem_same("processes", &before, MOST), "afterwards: all memory is back\n");
 	ksft_finished();
 }
