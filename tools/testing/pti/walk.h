@@ -8,7 +8,8 @@
  * about itself is used, except where it paces the run (guest/beacon.h).
  *
  *	walk.c		options, the stops, the verdict
- *	walk_gdb.c	a guest under QEMU: client of its gdbstub
+ *	walk_gdb.c	a guest under QEMU: by its gdbstub and its monitor
+ *	walk_remote.c	client of the remote protocol, shared with the sweep
  *	walk_cpu.c	registers of all CPUs at a stop, from QEMU's monitor
  *	walk_bochs.c	a guest under Bochs: client of its debugger
  *	walk_table.c	guest memory and page tables
