@@ -20,8 +20,8 @@
  *
  * Plain C, so that it can be compiled into a user-space program as it is. Who
  * includes it provides the bits of CR3, cpu_tlbstate, and as primitives
- * DECLARE_PER_CPU_ALIGNED(), this_cpu_ptr(), this_cpu_read(), this_cpu_write(),
- * this_cpu_and(), cpu_feature_enabled() and invpcid_flush_one().
+ * DECLARE_PER_CPU_ALIGNED(), this_cpu_read(), this_cpu_write(), this_cpu_and(),
+ * cpu_feature_enabled() and invpcid_flush_one().
  *
  * Every function runs on the CPU that owns the state. pti_pcid_load() and
  * pti_forget_stale_asids() need interrupts off and are not for NMIs. The others

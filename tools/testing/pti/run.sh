@@ -430,8 +430,8 @@ rc=${end% *}
 # lockup, and a warning, unless one that is accepted is in the log.
 bits=$((1 << 4 | 1 << 5 | 1 << 7 | 1 << 14))
 clean | grep -q "\] WARNING: " || bits=$((bits | 1 << 9))
-# What is allowed can be an oops or a warning, and nothing else.
-[ -z "$allow" ] || bits=$((bits & ~(1 << 7 | 1 << 9)))
+# What is allowed can be a machine check, an oops or a warning, and nothing else.
+[ -z "$allow" ] || bits=$((bits & ~(1 << 4 | 1 << 7 | 1 << 9)))
 if [ $((${end#* } & bits)) != 0 ]; then
 	fail 1 "the kernel is tainted: ${end#* }"
 fi

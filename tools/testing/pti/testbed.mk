@@ -25,7 +25,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test tlb-explore tlb-explore-bugs flushes qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
+	selftests-x86 selftests-more pcid-test nmi-sweep tlb-explore tlb-explore-bugs flushes qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -113,6 +113,9 @@ pcid-test: deps ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, ag
 	@mkdir -p build/host
 	@$(CC) -O2 -Wall -Wextra -Werror -o build/host/pcid_test $(BED)/pcid_test.c
 	@build/host/pcid_test
+
+nmi-sweep: audit-kernel initramfs ## inject an NMI or #MC at every instruction of the entry code, on each machine (minutes)
+	@$(BED)/sweep.sh --full --image $(IMAGE)
 
 entry-check: deps $(if $(VMLINUX),,kernel) ## prove the entry code of build/vmlinux, or of VMLINUX=FILE, instruction by instruction
 	@$(BED)/entry-check.sh $(if $(VMLINUX),--vmlinux "$(VMLINUX)") $(if $(FEATURES),--features "$(FEATURES)")

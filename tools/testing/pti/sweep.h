@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The sweep: an interrupt at every instruction of the ways into and out of the
+ * kernel.  What its parts share.
+ *
+ * The sweep stops a running guest where a test program is about to enter the kernel
+ * (or where the kernel is entered by an interrupt), goes on from there one
+ * instruction at a time as far as the call of the C handler, and from its return
+ * back to what was interrupted.  At each instruction it injects something that no
+ * flag of the CPU holds back, sees where that was taken, lets the handler run, and
+ * compares the machine with what it was.  The test programs judge the result.
+ *
+ *	sweep.c		options, the stops, the verdict
+ *	sweep_paths.c	the ways in and out, and how each is recognised
+ *	sweep_round.c	one way through a path, an instruction at a time
+ *	sweep_inject.c	what is injected, and where it must arrive
+ *	sweep_state.c	what must be the same afterwards
+ *	sweep_text.c	the text that is swept, instruction by instruction
+ *	sweep_cover.c	which instructions no path reached
+ *	sweep_machine.c	registers, memory, breakpoints, steps
+ *
+ * Below it are the walker's client of QEMU's gdbstub, its page tables and symbols.
+ */
+#ifndef PTI_SWEEP_H
+#define PTI_SWEEP_H
+
+#include "walk_remote.h"
+
+#define MAX_BREAKS	128
+#define MAX_RANGES	8
+#define MAX_NOTES	64
+#define MAX_STEPS	1024	/* of a round */
+#define MAX_REQUESTS	8	/* that the emulator may have for a CPU */
+#define STOP_MS		10000	/* how long a stop may take to come */
+
+#define EFLAGS_IF	BIT_ULL(9)
+
+/* The registers that are looked at one by one; all are compared */
+enum cpu_reg { RAX, RBX, RSI, RDI, RSP, RIP, EFLAGS, CS, CR3, CR4,
+	       GS_BASE, KERNEL_GS_BASE, N_CPU_REGS };
+
+struct regs {
+	__u8 raw[REMOTE_MAX_BYTES];
+	size_t n;
+	__u64 v[N_CPU_REGS];
+};
+
+static inline int cpl(const struct regs *r)
+{
+	return r->v[CS] & 3;
+}
+
+/* The kernel's page table; the user's is the other one of a pair that is aligned as such */
+static inline __u64 kernel_root(const struct regs *r)
+{
+	return r->v[CR3] & PTE_ADDR & ~CR3_USER;
+}
+
+/* What the CPU pushes (SDM 3A, "64-Bit Mode Stack Frame") */
+struct frame {
+	__u64 ip, cs, flags, sp, ss;
+};
+
+/* Kinds of rounds; sweep_inject.c says what each does */
+enum kind { K_TRACE, K_NMI, K_MCE, K_HELD, K_FAULT, K_INT3, K_NESTED, N_KINDS };
+
+struct range {
+	__u64 from, to;
+};
+
+/* One instruction of the swept text, as it stands in memory */
+struct insn {
+	__u64 addr;
+	char text[64];
+	bool reached;
+};
+
+struct text {
+	struct range range[MAX_RANGES];
+	int n_ranges;
+	struct insn *insn;
+	size_t n;
+};
+
+/*
+ * Where a round begins: in user mode, at the instructions that enter the kernel; where
+ * an interrupt or exception from user or from kernel mode arrives; where the kernel
+ * calls a function of the swept text, or jumps into it.
+ */
+enum trigger { AT_SITE, FROM_USER, FROM_KERNEL, CALLED, JUMPED };
+
+struct path {
+	const char *name;
+	const char *program;	/* that takes this way; NULL: anything */
+	/*
+	 * AT_SITE: where the round begins; FROM_USER, FROM_KERNEL: what is interrupted,
+	 * NULL: anything.  A symbol of the program or, with FROM_KERNEL, of the kernel.
+	 */
+	const char *site, *site_end;
+	const char *entry;	/* kernel symbol of the first instruction */
+	const char *via;	/* a symbol that the round must come by, or NULL */
+	enum trigger trigger;
+	enum cpu_reg reg;	/* if mask is not 0: what this register must hold there */
+	__u64 mask, value;
+	enum kind raise;	/* AT_SITE: the path is that of this injection ... */
+	int raise_at;		/* ... at this step from the site */
+
+	char vendor;		/* only on CPUs of this one, or 0 */
+
+	/* From here on not in the table */
+	__u64 site_addr, site_end_addr, entry_addr, via_addr, stub_addr;
+	unsigned int insns;	/* steps of the round without injections */
+	__u64 trace[MAX_STEPS];
+	bool done[N_KINDS];
+	unsigned int injected[N_KINDS], failed[N_KINDS];
+	unsigned int missed;	/* rounds that went another way */
+};
+
+struct snapshot {
+	struct regs regs;
+	__u64 roots[2 * PAGE_SIZE / sizeof(__u64)];
+	bool have_roots;
+	__u8 stack[PAGE_SIZE];
+	size_t stack_n;
+	__u64 user_cr3;
+};
+
+struct sweep {
+	struct remote remote;
+	struct guest guest;
+	struct symbols syms;
+	struct text text;
+	struct path *paths;
+	int n_paths;
+	__u64 armed[MAX_BREAKS];
+	int n_armed;
+	char program[64];	/* of the guest that runs, "" if none of ours */
+	bool kinds[N_KINDS];
+	char vendor;		/* of the CPU: 'a' AMD, 'i' Intel */
+	__u64 percpu;		/* base of CPU 0's area */
+	int levels;
+	/* where the guest is, for when it does not come back */
+	struct path *now;
+	enum kind kind;
+	__u64 now_addr;
+	unsigned int failures;
+	char note[MAX_NOTES][256];
+	int n_notes;
+	/* symbols that the injections need (sweep_inject.c) */
+	__u64 exec;		/* begin_new_exec(): a program begins */
+	__u64 nmi, mce, nmi_body, mce_body, get_user, int3, int3_body, fault;
+	__u64 repeat_nmi, end_repeat_nmi;
+};
+
+/* sweep_machine.c */
+enum vm_result regs_read(struct sweep *s, struct regs *r);
+enum vm_result regs_write(struct sweep *s, const struct regs *r);
+void regs_set(struct sweep *s, struct regs *r, enum cpu_reg which, __u64 value);
+enum vm_result mem_read(struct sweep *s, __u64 va, void *to, size_t n);
+enum vm_result mem_write(struct sweep *s, __u64 va, const void *from, size_t n);
+enum vm_result break_set(struct sweep *s, __u64 addr);
+enum vm_result break_clear(struct sweep *s, __u64 addr);
+enum vm_result run(struct sweep *s, struct regs *r, int ms);
+enum vm_result step(struct sweep *s, struct regs *r);
+enum vm_result machine_open(struct sweep *s, const char *gdb);
+
+/* sweep_text.c */
+bool in_text(const struct sweep *s, __u64 addr);
+int text_read(struct sweep *s);
+void text_reached(struct sweep *s, __u64 addr);
+const char *where(const struct sweep *s, __u64 addr);
+__u64 symbol_addr(const struct sweep *s, const char *name);
+
+/* sweep_paths.c */
+int paths_find(struct sweep *s, const char *dir, const char *running, const char *only);
+enum vm_result paths_arm(struct sweep *s);
+enum vm_result program_begins(struct sweep *s, const struct regs *r);
+struct path *path_at(struct sweep *s, const struct regs *r);
+bool path_next(const struct sweep *s, const struct path *p, enum kind *kind);
+bool path_takes(const struct sweep *s, const struct path *p, enum kind kind);
+enum vm_result path_frame(struct sweep *s, const struct path *p, const struct regs *r,
+			  struct frame *f);
+
+/* sweep_round.c */
+enum vm_result round_run(struct sweep *s, struct path *p, enum kind kind, struct regs *r);
+
+/* sweep_inject.c */
+extern const char * const kind_name[N_KINDS];
+enum vm_result inject(struct sweep *s, enum kind kind, struct path *p, struct regs *r);
+enum vm_result inject_raise(struct sweep *s, enum kind kind);
+enum vm_result inject_arrives(struct sweep *s, enum kind kind, struct path *p,
+			      const struct regs *at, __u64 addr, struct regs *r);
+int inject_find(struct sweep *s);
+
+/* sweep_state.c */
+enum vm_result snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r);
+bool snapshot_same(struct sweep *s, const struct snapshot *before, const struct snapshot *after,
+		   char *text, size_t size);
+
+/* sweep_cover.c */
+int cover_write(const struct sweep *s, const char *file);
+int cover_report(const char *uncovered, char **files, int n);
+
+/* sweep.c */
+void __printf(2, 3) note(struct sweep *s, const char *fmt, ...);
+void __printf(4, 5) failure(struct sweep *s, struct path *p, enum kind kind, const char *fmt, ...);
+
+#endif

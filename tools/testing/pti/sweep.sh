@@ -1,0 +1,147 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# An interrupt at every instruction of the ways into and out of the kernel: guests that
+# run the selftests, the sweep beside each (sweep.h says what it does), and a report on
+# the instructions that no path reached.
+
+usage()
+{
+	cat <<'END'
+Usage: sweep.sh [OPTION...]
+
+  --full           all kinds of injections on all machines (minutes); otherwise an
+                   NMI at each instruction of what one machine has
+  --image DIR      where bzImage and vmlinux are (default: build)
+  --machine NAME   only this one: intel, nofsgsbase, bhi or amd
+  --paths PATTERN  only paths with such names; several are parted by |
+  --kinds LIST     of nmi,mce,held,fault,int3,nested
+  --time SECONDS   limit for each guest (default: 800, with --full 1500)
+
+Each machine's report is in build/results/sweep-NAME.txt, also of a run that did not
+come to its end. Exit status: 0 nothing found, 1 findings, 2 could not tell.
+END
+}
+
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+image=$build full= machines= paths= kinds=nmi limit= some=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--full) full=1; kinds=nmi,mce,held,fault,int3,nested; shift; continue ;;
+	--help|-h) usage; exit 0 ;;
+	esac
+	[ $# -ge 2 ] || die "unknown option or no value: $1 (--help lists them)"
+	case $1 in
+	--image) image=$2 ;;
+	--machine) machines=$2 some=1 ;;
+	--paths) paths=$2 some=1 ;;
+	--kinds) kinds=$2 ;;
+	--time) limit=$2 ;;
+	*) die "unknown option $1 (--help lists them)" ;;
+	esac
+	shift 2
+done
+: "${machines:=$([ "$full" ] && echo "intel nofsgsbase bhi amd" || echo intel)}"
+: "${limit:=$([ "$full" ] && echo 1500 || echo 800)}"
+for f in bzImage vmlinux; do
+	[ -r "$image/$f" ] || die "no $image/$f: \"make kernel\" or \"make stock\" makes it"
+done
+need objdump binutils
+nm "$image/vmlinux" 2>/dev/null | grep -q ' asm_exc_nmi$' ||
+	die "$image/vmlinux has no symbols: \"make kernel\" makes one that has"
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/pti-sweep.XXXXXX")
+child=
+cleanup()
+{
+	trap '' INT TERM HUP
+	[ -z "$child" ] || { kill "$child" && wait "$child"; } 2>/dev/null || :
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+mkdir -p "$build/results"
+${HOSTCC:-gcc} -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Wno-missing-field-initializers \
+	-o "$tmp/sweep" "$here"/sweep.c "$here"/sweep_*.c "$here/walk_remote.c" \
+	"$here/walk_table.c" "$here/walk_syms.c" || die "cannot build sweep.c"
+# Programs go on while the sweep is not looking: more rounds than it needs.
+n=$([ "$full" ] && echo 100 || echo 30)
+all64="entry_syscall_64 entry_fault_64 entry_trap_64 espfix_64 sigctx_64 dbg_ptrace_64 dbg_break_64"
+
+# one_machine NAME: run its guest; what the sweep says is in the file of results.
+one_machine()
+{
+	model=affected append= these='*'
+	programs="vsys_64 $all64 entry_syscall_32"
+	case $1 in
+	intel) ;;
+	# What RDMSR and SWAPGS do where user mode cannot write its GS base.
+	nofsgsbase)
+		append=nofsgsbase these='NMI*|#MC*|#DB from*|espfix*'
+		programs="entry_syscall_64 espfix_64 dbg_break_64"
+		;;
+	# The loop that clears the branch history, buffers cleared by VERW.
+	bhi)
+		append="spectre_v2=retpoline,lfence mds=full" these='SYS*|int80*'
+		programs="entry_syscall_64 entry_syscall_32"
+		;;
+	# 32-bit SYSCALL; an uncorrected error is the end of such a machine.
+	amd)
+		model=amd these='32-bit*|SYSCALL*|int80*|#PF|NMI*|timer from kernel|load*'
+		programs="entry_syscall_64 entry_syscall_32 entry_fault_64"
+		;;
+	*) die "no machine \"$1\"; there are: intel nofsgsbase bhi amd" ;;
+	esac
+	cat >"$tmp/attached" <<END
+rc=0
+"$tmp/sweep" --programs "$build/guest" --run "$programs" --paths '${paths:-$these}' --kinds $kinds \\
+	--time $((limit - 30)) --cover "$build/results/sweep-$1.cover" --out "$build/results/sweep-$1.txt" 2>&3 || rc=\$?
+echo \$rc >"$tmp/status"
+exit \$rc
+END
+	rm -f "$tmp/status" "$build/results/sweep-$1.txt" "$build/results/sweep-$1.cover"
+	set --
+	for p in $programs; do
+		set -- "$@" "$p $n"
+	done
+	run_rc=0
+	"$here/run.sh" --image "$image" --model $model --time "$limit" --name "sweep-$machine" \
+		--append "pti=on nokaslr no_timer_check $append" --allow "$here/allow/sweep.txt" \
+		--quiet --attach "sh '$tmp/attached'" \
+		/pti/sweep.sh 200 "$@" 3>&2 2>"$tmp/errors" &
+	child=$!
+	wait "$child" || run_rc=$?
+	child=
+}
+
+rc=0
+for machine in $machines; do
+	begun=$(date +%s)
+	echo "sweep: $machine"
+	one_machine "$machine"
+	cat "$build/results/sweep-$machine.txt" 2>/dev/null || :
+	echo "sweep: $machine took $(($(date +%s) - begun)) s"
+	# Of a sweep that could not tell, the rest says nothing.
+	case $(cat "$tmp/status" 2>/dev/null)$run_rc in
+	00) continue ;;
+	0*|1*) rc=1 ;;
+	*) [ "$rc" != 0 ] || rc=2 ;;
+	esac
+	[ "$(cat "$tmp/status" 2>/dev/null)" = 2 ] || cat "$tmp/errors" >&2
+	echo "sweep: log: $logs/sweep-$machine.log" >&2
+done
+# A part of the paths reaches a part of the instructions: that says nothing.
+if [ "$full" ] && [ -z "$some" ]; then
+	covers=
+	for machine in $machines; do
+		covers="$covers $build/results/sweep-$machine.cover"
+	done
+	cover=0
+	"$tmp/sweep" --report --uncovered "$here/sweep-uncovered.txt" $covers || cover=$?
+	[ "$cover" = 0 ] || [ "$rc" = 1 ] || rc=$cover
+fi
+exit $rc

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which instructions of the swept text no path reached.
+ *
+ * Each guest leaves a file: of every instruction its address, whether it was reached,
+ * where it is and what it is.  Machines patch the text differently, so an instruction is
+ * known by address and text, and is reached if it was on one machine.  Padding (NOP, INT3)
+ * does not count, nor what the reason says cannot be run here.  Generated stubs count once for each form that a family has: the
+ * interrupt and spurious stubs, asm_sysvec_*, asm_exc_*.
+ */
+#include <fnmatch.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sweep.h"
+
+#define WANTED_PERCENT	95
+#define CANNOT		"cannot:"	/* begins the reason of what no machine here runs */
+
+struct line {
+	__u64 addr;
+	unsigned int reached;
+	char symbol[64];
+	unsigned int offset;
+	char text[64];
+};
+
+struct excuse {
+	char symbol[96], text[96], reason[256];
+	bool used;
+};
+
+/** cover_write() - leave behind what was reached; 0 or -1 after a complaint */
+int cover_write(const struct sweep *s, const char *file)
+{
+	FILE *f = fopen(file, "w");
+	size_t i;
+
+	for (i = 0; f && i < s->text.n; i++) {
+		const struct insn *insn = &s->text.insn[i];
+		const struct symbol *sym = symbol_at(&s->syms, insn->addr);
+
+		fprintf(f, "%llx\t%u\t%s\t%llu\t%s\n", insn->addr, insn->reached, sym->name,
+			insn->addr - sym->addr, insn->text);
+	}
+	if (!f || fclose(f)) {
+		perror(file);
+		return -1;
+	}
+	return 0;
+}
+
+static bool is_padding(const char *text)
+{
+	return strstr(text, "nop") || !strcmp(text, "int3") || !strncmp(text, "xchg   %ax,%ax", 14);
+}
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct line *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	return strcmp(x->text, y->text);
+}
+
+static int read_file(const char *name, struct line **lines, size_t *n)
+{
+	FILE *f = fopen(name, "r");
+	char row[512];
+
+	if (!f) {
+		perror(name);
+		return -1;
+	}
+	while (fgets(row, sizeof(row), f)) {
+		struct line l = { };
+
+		if (sscanf(row, "%llx\t%u\t%63[^\t]\t%u\t%63[^\n]", &l.addr, &l.reached, l.symbol,
+			   &l.offset, l.text) != 5 || is_padding(l.text))
+			continue;
+		if (*n % 1024 == 0)
+			*lines = realloc(*lines, (*n + 1024) * sizeof(l));
+		if (!*lines)
+			break;
+		(*lines)[(*n)++] = l;
+	}
+	fclose(f);
+	return *n ? 0 : -1;
+}
+
+static size_t unite(struct line *l, size_t n)
+{
+	size_t i, out = 0;
+
+	qsort(l, n, sizeof(*l), by_addr);
+	for (i = 0; i < n; i++) {
+		if (out && !by_addr(&l[out - 1], &l[i]))
+			l[out - 1].reached |= l[i].reached;
+		else
+			l[out++] = l[i];
+	}
+	return out;
+}
+
+static const char *family_of(const char *symbol)
+{
+	static const char * const families[] = {
+		"irq_entries_start", "spurious_entries_start", "asm_sysvec_", "asm_exc_",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(families); i++)
+		if (!strncmp(symbol, families[i], strlen(families[i])))
+			return families[i];
+	return NULL;
+}
+
+static bool same_word(const char *a, const char *b)
+{
+	size_t n = strcspn(a, " ");
+
+	return n == strcspn(b, " ") && !strncmp(a, b, n);
+}
+
+/* One stub: to the end of the symbol, or, of the many in one symbol, behind its jump */
+static size_t stub_end(const struct line *l, size_t n, size_t i)
+{
+	bool many = strstr(l[i].symbol, "_entries_start");
+	size_t first = i;
+
+	while (++i < n && !strcmp(l[i].symbol, l[first].symbol))
+		if (many && !strncmp(l[i - 1].text, "jmp", 3))
+			break;
+	return i;
+}
+
+static bool begins_stub(const struct line *l, size_t n, size_t i)
+{
+	return !i || strcmp(l[i - 1].symbol, l[i].symbol) || stub_end(l, n, i - 1) == i;
+}
+
+static bool same_form(const struct line *a, const struct line *b, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!same_word(a[i].text, b[i].text))
+			return false;
+	return true;
+}
+
+/* A stub of which an earlier one has the form is counted there */
+static size_t unite_families(struct line *l, size_t n)
+{
+	size_t i, j, k, out = 0;
+
+	for (i = 0; i < n; i = j) {
+		const char *family = family_of(l[i].symbol);
+		size_t len;
+
+		j = family ? stub_end(l, n, i) : i + 1;
+		len = j - i;
+		for (k = 0; family && k + len <= out; k++)
+			if (family_of(l[k].symbol) == family && begins_stub(l, out, k) &&
+			    stub_end(l, out, k) - k == len && same_form(&l[k], &l[i], len))
+				break;
+		if (family && k + len <= out) {
+			size_t m;
+
+			for (m = 0; m < len; m++)
+				l[k + m].reached |= l[i + m].reached;
+			continue;
+		}
+		memmove(&l[out], &l[i], len * sizeof(*l));
+		out += len;
+	}
+	return out;
+}
+
+static int read_excuses(const char *name, struct excuse *e, int max)
+{
+	FILE *f = fopen(name, "r");
+	char row[512];
+	int n = 0;
+
+	if (!f) {
+		perror(name);
+		return -1;
+	}
+	while (fgets(row, sizeof(row), f)) {
+		if (*row == '#' || strspn(row, " \t\n") == strlen(row))
+			continue;
+		if (n == max || sscanf(row, " %95[^| \t] | %95[^|] | %255[^\n]", e[n].symbol,
+				       e[n].text, e[n].reason) != 3) {
+			fprintf(stderr, "sweep: %s: not three columns: %s", name, row);
+			n = -1;
+			break;
+		}
+		e[n].text[strcspn(e[n].text, "\t")] = '\0';
+		while (*e[n].text && e[n].text[strlen(e[n].text) - 1] == ' ')
+			e[n].text[strlen(e[n].text) - 1] = '\0';
+		n++;
+	}
+	fclose(f);
+	return n;
+}
+
+static struct excuse *excuse_for(struct excuse *e, int n, const struct line *l)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		regex_t regex;
+		bool match;
+
+		if (fnmatch(e[i].symbol, l->symbol, 0))
+			continue;
+		if (!strcmp(e[i].text, "*"))
+			return &e[i];
+		if (regcomp(&regex, e[i].text, REG_EXTENDED | REG_NOSUB))
+			continue;
+		match = !regexec(&regex, l->text, 0, NULL, 0);
+		regfree(&regex);
+		if (match)
+			return &e[i];
+	}
+	return NULL;
+}
+
+/**
+ * cover_report() - put together what the guests left, and say what no path reached
+ * @uncovered:	file with the reasons: symbol | first instruction | reason
+ * @files:	of cover_write()
+ * @n:		their number
+ *
+ * Return: 0, 1 if something was not reached and has no reason or if less than 95 % of
+ * .entry.text was, 2 if it cannot be told.
+ */
+int cover_report(const char *uncovered, char **files, int n)
+{
+	static struct excuse excuses[128];
+	unsigned int total = 0, reached = 0, bare = 0, cannot = 0;
+	struct line *l = NULL;
+	size_t lines = 0, i, j;
+	int n_excuses, file;
+
+	for (file = 0; file < n; file++)
+		if (read_file(files[file], &l, &lines))
+			return 2;
+	n_excuses = read_excuses(uncovered, excuses, ARRAY_SIZE(excuses));
+	if (n_excuses < 0)
+		return 2;
+	lines = unite(l, lines);
+	lines = unite_families(l, lines);
+	for (i = 0; i < lines; i = j) {
+		struct excuse *e;
+
+		j = i + 1;
+		total++;
+		if (l[i].reached) {
+			reached++;
+			continue;
+		}
+		for (; j < lines && !l[j].reached && !strcmp(l[j].symbol, l[i].symbol); j++)
+			total++;
+		e = excuse_for(excuses, n_excuses, &l[i]);
+		if (e)
+			e->used = true;
+		else
+			bare++;
+		if (e && !strncmp(e->reason, CANNOT, strlen(CANNOT))) {
+			cannot += j - i;
+			total -= j - i;
+		}
+		printf("not reached: %s+%#x..+%#x, %zu instructions from \"%s\": %s\n", l[i].symbol,
+		       l[i].offset, l[j - 1].offset, j - i, l[i].text,
+		       e ? e->reason : "NO REASON");
+	}
+	for (file = 0; file < n_excuses; file++)
+		if (!excuses[file].used)
+			printf("%s: no longer needed: %s | %s\n", uncovered, excuses[file].symbol,
+			       excuses[file].text);
+	printf("coverage: %u of %u instructions, %.1f %%; %u more cannot run here; %u ranges have no reason\n",
+	       reached, total, 100.0 * reached / total, cannot, bare);
+	return bare || 100 * reached < WANTED_PERCENT * total;
+}

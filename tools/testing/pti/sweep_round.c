@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One way through a path: an instruction at a time through user code as far as the entry,
+ * through the entry code to the C handler, past that, and on to where it came from.
+ */
+#include <string.h>
+
+#include "sweep.h"
+
+#define USER_STEPS	16	/* to the instruction that enters, at most */
+
+struct round {
+	struct path *p;
+	enum kind kind;
+	struct regs r;
+	__u64 back_ip, back_sp;	/* what a path from kernel mode goes back to */
+	bool has_back;
+	unsigned int steps;
+	__u64 last;		/* instruction, and whether it goes on */
+	bool again;
+	bool came_by, strayed;
+	/* NMI paths: one injection each time that the path is gone through */
+	__u64 tried[MAX_STEPS];
+	unsigned int n_tried;
+	bool spent;
+};
+
+/* The path of an NMI is gone through once for each of its instructions */
+static bool repeats(const struct round *rd)
+{
+	return rd->p->raise == K_NMI && rd->kind != K_TRACE && rd->kind != K_MCE;
+}
+
+/* Past a C function: to where it returns, on the same stack */
+static enum vm_result pass_call(struct sweep *s, struct round *rd)
+{
+	struct regs *r = &rd->r;
+	__u64 ret, sp = r->v[RSP], from = r->v[RIP];
+	enum vm_result result;
+
+	result = mem_read(s, sp, &ret, sizeof(ret));
+	if (result)
+		return result;
+	/* A return may be by way of a thunk */
+	if (!in_text(s, ret) && !(rd->has_back && ret == rd->back_ip)) {
+		failure(s, rd->p, rd->kind, "the entry code went to %s, which was not called",
+			where(s, from));
+		return VM_ERROR;
+	}
+	result = break_set(s, ret);
+	if (!result)
+		result = run(s, r, STOP_MS);
+	/* Other tasks come by, and stop at what begins other paths */
+	while (!result && (r->v[RIP] != ret || r->v[RSP] != sp + sizeof(ret))) {
+		if (r->v[RIP] == s->nmi || r->v[RIP] == s->mce) {
+			failure(s, rd->p, rd->kind, "one more interrupt, in %s", where(s, from));
+			return VM_ERROR;
+		}
+		result = step(s, r);
+		if (!result && (r->v[RIP] != ret || r->v[RSP] != sp + sizeof(ret)))
+			result = run(s, r, STOP_MS);
+	}
+	return result ? result : break_clear(s, ret);
+}
+
+static bool tried(const struct round *rd, __u64 addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < rd->n_tried; i++)
+		if (rd->tried[i] == addr)
+			return true;
+	return false;
+}
+
+/*
+ * In an NMI, a second one is held: it must not be taken here, but at the end.  An #MC
+ * lets the next NMI in; nesting is allowed for from where the first says that it runs.
+ * Either can be done once before the path begins anew.
+ */
+static enum vm_result inject_in_nmi(struct sweep *s, struct round *rd)
+{
+	__u64 ip = rd->r.v[RIP];
+	enum vm_result result;
+
+	if (rd->kind == K_NESTED && ip == s->repeat_nmi)
+		rd->spent = false;
+	if (rd->spent || tried(rd, ip) || rd->n_tried == MAX_STEPS)
+		return VM_OK;
+	if (rd->kind == K_NESTED && !rd->came_by)
+		return VM_OK;
+	rd->tried[rd->n_tried++] = ip;
+	if (rd->kind == K_HELD) {
+		rd->p->injected[K_HELD]++;
+		rd->spent = true;
+		return inject_raise(s, K_NMI);
+	}
+	result = inject(s, K_MCE, rd->p, &rd->r);
+	if (!result)
+		result = inject(s, K_NESTED, rd->p, &rd->r);
+	/* Before the frame is complete it only returns, and nothing is repeated */
+	rd->spent = ip < s->repeat_nmi || ip >= s->end_repeat_nmi;
+	return result;
+}
+
+static enum vm_result inject_at(struct sweep *s, struct round *rd)
+{
+	if (rd->kind == K_TRACE || rd->again)
+		return VM_OK;
+	if (repeats(rd))
+		return inject_in_nmi(s, rd);
+	return inject(s, rd->kind, rd->p, &rd->r);
+}
+
+/* Note the instruction, or compare it with the round that had no injections */
+static void keep_trace(struct sweep *s, struct round *rd)
+{
+	__u64 ip = rd->r.v[RIP];
+
+	/* A string instruction takes many steps */
+	rd->again = rd->steps && ip == rd->last;
+	if (rd->again)
+		return;
+	rd->last = ip;
+	text_reached(s, ip);
+	if (ip == rd->p->via_addr)
+		rd->came_by = true;
+	if (rd->kind == K_TRACE && rd->steps < MAX_STEPS)
+		rd->p->trace[rd->steps] = ip;
+	else if (!rd->strayed && !repeats(rd) &&
+		 (rd->steps >= rd->p->insns || rd->p->trace[rd->steps] != ip))
+		rd->strayed = true;
+	rd->steps++;
+}
+
+static bool at_end(const struct round *rd)
+{
+	return cpl(&rd->r) == 3 || (rd->has_back && rd->r.v[RIP] == rd->back_ip &&
+				    rd->r.v[RSP] == rd->back_sp);
+}
+
+/* From the first instruction of the entry */
+static enum vm_result through_kernel(struct sweep *s, struct round *rd)
+{
+	enum vm_result result = VM_OK;
+
+	while (!result && !at_end(rd)) {
+		if (!in_text(s, rd->r.v[RIP])) {
+			result = pass_call(s, rd);
+			continue;
+		}
+		keep_trace(s, rd);
+		result = inject_at(s, rd);
+		if (!result)
+			result = step(s, &rd->r);
+		if (!result && rd->kind != K_TRACE && !at_end(rd) &&
+		    (rd->r.v[RIP] == s->nmi || rd->r.v[RIP] == s->mce) &&
+		    rd->p->entry_addr != rd->r.v[RIP]) {
+			failure(s, rd->p, rd->kind, "an interrupt that was held is taken early");
+			result = VM_ERROR;
+		}
+	}
+	return result;
+}
+
+/*
+ * The second NMI was held to the end of the first: it is taken there, and is one more way
+ * through the path, for the next instruction.
+ */
+static enum vm_result held_is_taken(struct sweep *s, struct round *rd)
+{
+	struct regs at = rd->r;
+	enum vm_result result = break_set(s, at.v[RIP]);
+
+	if (!result)
+		result = inject_arrives(s, K_HELD, rd->p, &at, s->nmi, &rd->r);
+	if (!result)
+		result = break_clear(s, at.v[RIP]);
+	rd->spent = false;
+	return result;
+}
+
+/* Where a round that begins in user mode enters the kernel, if nothing comes in between */
+static __u64 enters_at(const struct sweep *s, const struct path *p)
+{
+	return p->raise ? symbol_addr(s, "entry_SYSCALL_64") : p->entry_addr;
+}
+
+/*
+ * An interrupt came in before the instruction that was to be executed: let it be handled.
+ */
+static enum vm_result let_pass(struct sweep *s, struct round *rd, const struct regs *at)
+{
+	enum vm_result result = break_set(s, at->v[RIP]);
+
+	while (!result && (rd->r.v[RIP] != at->v[RIP] || rd->r.v[RSP] != at->v[RSP])) {
+		result = run(s, &rd->r, STOP_MS);
+		if (!result && (rd->r.v[RIP] != at->v[RIP] || rd->r.v[RSP] != at->v[RSP]))
+			result = step(s, &rd->r);
+	}
+	return result ? result : break_clear(s, at->v[RIP]);
+}
+
+/* From the site to the entry */
+static enum vm_result through_user(struct sweep *s, struct round *rd)
+{
+	enum vm_result result = VM_OK;
+	int i;
+
+	for (i = 0; !result && i < USER_STEPS && cpl(&rd->r) == 3; i++) {
+		struct regs at;
+
+		if (!rd->p->raise) {
+			keep_trace(s, rd);
+			result = inject_at(s, rd);
+		} else if (!rd->p->raise_at) {
+			break;
+		}
+		at = rd->r;
+		do {
+			if (!result && !cpl(&rd->r))
+				result = let_pass(s, rd, &at);
+			if (!result)
+				result = step(s, &rd->r);
+		} while (!result && !cpl(&rd->r) && rd->r.v[RIP] != enters_at(s, rd->p));
+	}
+	return result;
+}
+
+/* Be interrupted where the path wants it */
+static enum vm_result begin_raised(struct sweep *s, struct round *rd)
+{
+	struct regs at;
+	enum vm_result result = VM_OK;
+	int i;
+
+	for (i = 1; !result && i < rd->p->raise_at; i++)
+		result = step(s, &rd->r);
+	at = rd->r;
+	s->now_addr = at.v[RIP];
+	if (!result)
+		result = break_set(s, at.v[RIP]);
+	if (!result)
+		result = inject_raise(s, rd->p->raise);
+	if (!result)
+		result = inject_arrives(s, rd->kind, rd->p, &at, rd->p->entry_addr, &rd->r);
+	if (!result)
+		result = break_clear(s, at.v[RIP]);
+	rd->has_back = !cpl(&at);
+	rd->back_ip = at.v[RIP];
+	rd->back_sp = at.v[RSP];
+	return result;
+}
+
+/* What it will go back to, where it is kernel code that was interrupted or that calls */
+static enum vm_result find_back(struct sweep *s, struct round *rd)
+{
+	enum vm_result result = VM_OK;
+	struct frame f;
+
+	if (rd->p->trigger == FROM_KERNEL) {
+		result = path_frame(s, rd->p, &rd->r, &f);
+		rd->has_back = true;
+		rd->back_ip = f.ip;
+		rd->back_sp = f.sp;
+	} else if (rd->p->trigger == CALLED) {
+		result = mem_read(s, rd->r.v[RSP], &rd->back_ip, sizeof(rd->back_ip));
+		rd->has_back = true;
+		rd->back_sp = rd->r.v[RSP] + sizeof(rd->back_ip);
+	}
+	return result;
+}
+
+static void finish(struct sweep *s, struct round *rd)
+{
+	struct path *p = rd->p;
+
+	if (p->via && !rd->came_by) {
+		p->missed++;
+		return;
+	}
+	if (rd->kind == K_TRACE)
+		p->insns = rd->steps;
+	else if (rd->strayed || (rd->steps != p->insns && !repeats(rd)))
+		failure(s, p, rd->kind, "another way than uninterrupted: %u instructions, not %u",
+			rd->steps, p->insns);
+	p->done[rd->kind] = true;
+}
+
+/**
+ * round_run() - go once through a path
+ * @s:		the sweep
+ * @p:		the path, at the beginning of which the machine is
+ * @kind:	what to do at each instruction
+ * @r:		the registers there, and then those at the end
+ *
+ * Return: VM_OK if the machine can go on, VM_ERROR if it is lost.
+ */
+enum vm_result round_run(struct sweep *s, struct path *p, enum kind kind, struct regs *r)
+{
+	static struct round rd;
+	enum vm_result result = VM_OK;
+
+	memset(&rd, 0, sizeof(rd));
+	rd.p = p;
+	rd.kind = kind;
+	rd.r = *r;
+	s->now = p;
+	s->kind = kind;
+	s->now_addr = r->v[RIP];
+	result = p->trigger == AT_SITE ? through_user(s, &rd) : find_back(s, &rd);
+	if (!result && p->raise)
+		result = begin_raised(s, &rd);
+	if (!result && rd.r.v[RIP] == p->entry_addr) {
+		result = through_kernel(s, &rd);
+		while (!result && rd.spent && kind == K_HELD && repeats(&rd)) {
+			result = held_is_taken(s, &rd);
+			if (!result)
+				result = through_kernel(s, &rd);
+		}
+		if (!result)
+			finish(s, &rd);
+	} else if (!result && cpl(&rd.r) == 3) {
+		p->missed++;
+	} else if (!result) {
+		failure(s, p, kind, "the entry is at %s, not at %s", where(s, rd.r.v[RIP]),
+			p->entry);
+		result = VM_ERROR;
+	}
+	*r = rd.r;
+	if (!result)
+		s->now = NULL;
+	return result;
+}

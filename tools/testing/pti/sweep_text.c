@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The text that is swept: .entry.text, and what it calls or is continued from before
+ * any C handler.  It is read from guest memory, with the alternatives of this machine
+ * in place, and taken apart by objdump.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sweep.h"
+
+/* Outside of .entry.text */
+static const char * const helpers[] = { "sync_regs", "fixup_bad_iret", "ret_from_fork_asm" };
+
+__u64 symbol_addr(const struct sweep *s, const char *name)
+{
+	const struct symbol *sym = symbol_find(&s->syms, name);
+
+	return sym ? sym->addr : 0;
+}
+
+/** where() - an address as symbol+offset; the text is good until the next but three */
+const char *where(const struct sweep *s, __u64 addr)
+{
+	const struct symbol *sym = symbol_at(&s->syms, addr);
+	static char text[4][96];
+	static int turn;
+
+	turn = (turn + 1) % ARRAY_SIZE(text);
+	if (sym && addr >> 63 && addr - sym->addr < 0x10000)
+		snprintf(text[turn], sizeof(text[turn]), "%s+%#llx", sym->name, addr - sym->addr);
+	else
+		snprintf(text[turn], sizeof(text[turn]), "%#llx", addr);
+	return text[turn];
+}
+
+bool in_text(const struct sweep *s, __u64 addr)
+{
+	int i;
+
+	for (i = 0; i < s->text.n_ranges; i++)
+		if (addr >= s->text.range[i].from && addr < s->text.range[i].to)
+			return true;
+	return false;
+}
+
+static void add_range(struct text *t, __u64 from, __u64 to)
+{
+	t->range[t->n_ranges].from = from;
+	t->range[t->n_ranges++].to = to;
+}
+
+/* .entry.text begins with a word that VERW reads */
+static void find_ranges(struct sweep *s)
+{
+	__u64 from = symbol_addr(s, "__entry_text_start"), verw = symbol_addr(s, "x86_verw_sel");
+	unsigned int i;
+
+	if (verw == from) {
+		const struct symbol *sym = symbol_at(&s->syms, from);
+
+		if (sym && ++sym < s->syms.v + s->syms.n)
+			from = sym->addr;
+	}
+	add_range(&s->text, from, symbol_addr(s, "__entry_text_end"));
+	for (i = 0; i < ARRAY_SIZE(helpers); i++) {
+		const struct symbol *sym = symbol_find(&s->syms, helpers[i]);
+
+		if (sym)
+			add_range(&s->text, sym->addr, sym->addr + sym->size);
+	}
+}
+
+static int add_insn(struct text *t, __u64 addr, const char *text)
+{
+	struct insn *insn;
+	size_t len;
+
+	if (t->n % 1024 == 0) {
+		insn = realloc(t->insn, (t->n + 1024) * sizeof(*insn));
+		if (!insn)
+			return -1;
+		t->insn = insn;
+	}
+	insn = &t->insn[t->n++];
+	memset(insn, 0, sizeof(*insn));
+	insn->addr = addr;
+	len = strcspn(text, "\n#<");
+	while (len && text[len - 1] == ' ')
+		len--;
+	snprintf(insn->text, sizeof(insn->text), "%.*s", (int)len, text);
+	return 0;
+}
+
+static int disassemble(struct text *t, const char *file, __u64 addr)
+{
+	char line[512];
+	FILE *f;
+	int r = 0;
+
+	snprintf(line, sizeof(line),
+		 "objdump -D -z -b binary -m i386:x86-64 --no-show-raw-insn --adjust-vma=%#llx %s",
+		 addr, file);
+	f = popen(line, "r");
+	while (f && !r && fgets(line, sizeof(line), f)) {
+		char *end, *tab = strchr(line, '\t');
+		__u64 at = strtoull(line, &end, 16);
+
+		if (tab && *end == ':')
+			r = add_insn(t, at, tab + 1);
+	}
+	return !f || pclose(f) || r ? -1 : 0;
+}
+
+static bool read_pages(const struct sweep *s, __u64 root, __u64 va, __u8 *to, size_t n)
+{
+	size_t part;
+
+	for (; n; n -= part, va += part, to += part) {
+		part = PAGE_SIZE - va % PAGE_SIZE;
+		if (part > n)
+			part = n;
+		if (!guest_read_va(&s->guest, s->levels, root, va, to, part))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * text_read() - read the swept text from guest memory
+ * @s:	the sweep; symbols, guest memory and the paging level are known
+ *
+ * Return: 0, or -1 after a complaint.
+ */
+int text_read(struct sweep *s)
+{
+	char file[] = "/tmp/pti-sweep.XXXXXX";
+	int fd = mkstemp(file), i, r = fd < 0;
+	struct regs regs;
+
+	find_ranges(s);
+	if (!r && regs_read(s, &regs))
+		r = -1;
+	for (i = 0; !r && i < s->text.n_ranges; i++) {
+		const struct range *range = &s->text.range[i];
+		static __u8 code[1 << 16];
+		size_t n = range->to - range->from;
+
+		if (range->from >= range->to || n > sizeof(code) ||
+		    !read_pages(s, kernel_root(&regs), range->from, code, n) ||
+		    ftruncate(fd, 0) || pwrite(fd, code, n, 0) != (ssize_t)n ||
+		    disassemble(&s->text, file, range->from))
+			r = -1;
+	}
+	if (fd >= 0) {
+		close(fd);
+		unlink(file);
+	}
+	if (r)
+		fprintf(stderr, "sweep: cannot read the entry code of the guest\n");
+	return r ? -1 : 0;
+}
+
+/** text_reached() - an instruction was about to be executed by a path */
+void text_reached(struct sweep *s, __u64 addr)
+{
+	size_t i;
+
+	for (i = 0; i < s->text.n; i++) {
+		if (s->text.insn[i].addr == addr) {
+			s->text.insn[i].reached = true;
+			return;
+		}
+	}
+}
