@@ -221,18 +221,26 @@ make_targets() {
 make_targets $targets || failed "the build of $name failed"
 
 # An object is compiled once, and warns once: what did goes, so that the next build
-# warns again.
-if grep -E 'warning:' "$log" | grep -v 'override: reassigning' >"$log.warnings"; then
-	echo "kernel: $name: $(wc -l <"$log.warnings") warnings, in $log.warnings"
-	rm -f "$out/obj/vmlinux" "$out/obj/vmlinux.o"
-	sed -n 's/^\(\.\.[^:]*\)\.[cS]:.*/\1.o/p' "$log.warnings" | sort -u | while read -r object; do
-		rm -f "$out/obj/$(realpath -m --relative-to="$source" "$out/obj/$object")"
-	done
-else
-	rm -f "$log.warnings"
-fi
+# warns again
+forget_warnings() {
+	if grep -E 'warning:' "$log" | grep -v 'override: reassigning' >"$log.warnings"; then
+		echo "kernel: $name: $(wc -l <"$log.warnings") warnings, in $log.warnings"
+		rm -f "$out/obj/vmlinux" "$out/obj/vmlinux.o"
+		sed -n -e 's/^\(\.\.[^:]*\)\.[cS]:.*/\1.o/p' \
+			-e 's/^\([^: ]*\.o\): warning: objtool.*/\1/p' "$log.warnings" |
+			sort -u | while read -r object; do
+			case $object in
+			..*) object=$(realpath -m --relative-to="$source" "$out/obj/$object") ;;
+			esac
+			rm -f "$out/obj/$object"
+		done
+	else
+		rm -f "$log.warnings"
+	fi
+}
 
 if [ "${DIRS:-}" ]; then
+	forget_warnings
 	echo "kernel: $name: the objects of $DIRS are ready ($(($(date +%s) - start)) s)"
 	exit
 fi
@@ -243,6 +251,7 @@ for file in arch/x86/boot/bzImage vmlinux System.map; do
 		mv "$to.new" "$to"
 	fi
 done
+[ "${DEB:-}" ] || forget_warnings
 echo "kernel: $name: $out/bzImage is ready ($(($(date +%s) - start)) s)"
 
 # Packages as the kernel's own target makes them
@@ -251,5 +260,6 @@ if [ "${DEB:-}" ]; then
 	rm -f "$out"/*.deb "$out"/*.changes "$out"/*.buildinfo
 	total=
 	make_targets bindeb-pkg || failed "the packages of $name could not be made"
+	forget_warnings
 	ls "$out"/*.deb
 fi
