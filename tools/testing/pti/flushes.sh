@@ -119,11 +119,12 @@ done >"$tmp/counts"
 
 rc=0
 awk '
-	# Of the repetitions the shortest: an interrupt makes one longer.
-	!(($1, $2, $3) in least) || $4 < least[$1, $2, $3] {
-		least[$1, $2, $3] = $4
+	# The least of the repetitions: interrupts make more, and where in the round of
+	# ASIDs one begins.
+	{
 		for (i = 1; i <= 5; i++)
-			count[$1, $2, $3, i] = $(4 + i)
+			if (!(($1, $2, $3, i) in count) || $(4 + i) < count[$1, $2, $3, i])
+				count[$1, $2, $3, i] = $(4 + i)
 	}
 	!($3 in known) { known[$3] = 1; way[++ways] = $3 }
 	END {
