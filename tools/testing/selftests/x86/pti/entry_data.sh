@@ -74,7 +74,8 @@ gawk -M '
 	}
 	$2 ~ /^(lea|nop)/ { next }
 	match($0, /# [0-9a-f]+ </) {
-		place(/%gs:/ ? "percpu" : "data", strtonum("0x" substr($0, RSTART + 2, RLENGTH - 4)))
+		at = strtonum("0x" substr($0, RSTART + 2, RLENGTH - 4))
+		place(/%gs:/ ? "percpu" : "data", at)
 		next
 	}
 	match($0, /%gs:0x[0-9a-f]+/) {
