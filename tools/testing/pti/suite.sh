@@ -287,6 +287,7 @@ one_guest()
 	attach=$(option attach "")
 	kernel=$(option kernel "")
 	begun=$(now)
+	rm -f "$log"
 	"$here/run.sh" --image "$image${kernel:+/$kernel}" --model "$model" --cpus "$cpus" \
 		--append "$append" --mem "$(option mem 256)" --time "$limit" \
 		${allow:+--allow "$here/$allow"} ${attach:+--attach "$here/$attach"} ${efi:+--efi} $reboots \
@@ -298,6 +299,8 @@ one_guest()
 	wait "$child" || rc=$?
 	child=
 	took=$(($(now) - begun))
+	# A guest that was never started has none.
+	[ -f "$log" ] || cp "$err" "$log"
 	guest_text <"$log" >"$work/all.$worker"
 	for p in "$@"; do
 		short=$name

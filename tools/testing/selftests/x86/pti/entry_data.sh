@@ -74,8 +74,8 @@ gawk -M '
 	}
 	$2 ~ /^(lea|nop)/ { next }
 	match($0, /# [0-9a-f]+ </) {
-		at = strtonum("0x" substr($0, RSTART + 2, RLENGTH - 4))
-		place(/%gs:/ ? "percpu" : "data", at)
+		where = strtonum("0x" substr($0, RSTART + 2, RLENGTH - 4))
+		place(/%gs:/ ? "percpu" : "data", where)
 		next
 	}
 	match($0, /%gs:0x[0-9a-f]+/) {
