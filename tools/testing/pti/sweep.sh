@@ -86,8 +86,8 @@ one_machine()
 		;;
 	# The loop that clears the branch history, buffers cleared by VERW.
 	bhi)
-		append="spectre_v2=retpoline,lfence mds=full" these='SYS*|int80*'
-		programs="entry_syscall_64 entry_syscall_32"
+		append="spectre_v2=retpoline,lfence mds=full" these='SYS*|int80*|espfix'
+		programs="entry_syscall_64 entry_syscall_32 espfix_64"
 		;;
 	# 32-bit SYSCALL; an uncorrected error is the end of such a machine.
 	amd)
