@@ -235,7 +235,7 @@ rm -f "$tmp/add.gz"
 
 # printk.devkmsg: the marks must not fall under the rate limit. no_timer_check: an
 # emulator that gets too little time fails it, and the boot with it.
-args="console=$([ "$xen" ] && echo hvc0 || echo ttyS0) panic=-1 ignore_loglevel printk.devkmsg=on"
+args="console=$([ "$xen" ] && echo hvc0 earlyprintk=xen || echo ttyS0) panic=-1 ignore_loglevel printk.devkmsg=on"
 if [ "$emu" = bochs ]; then
 	args="$args earlyprintk=ttyS0"
 elif [ -z "$icount" ] && [ "$accel" = tcg ]; then
@@ -279,10 +279,11 @@ start_qemu()
 		set -- "$@" -accel tcg,thread=single
 	fi
 	if [ "$xen" ]; then
-		# The kernel is a module of Xen's; its command line must not hold a comma.
+		# The kernel is a module of Xen's, where a comma ends its command line. Its
+		# IRET is user mode's, and QEMU 7.2 reads that one's stack as the supervisor.
 		gunzip -c "$(ls /boot/xen-*-amd64.gz 2>/dev/null | tail -n 1)" >"$tmp/xen" 2>/dev/null ||
 			die "no /boot/xen-*-amd64.gz: install the package xen-hypervisor-4.17-amd64 (\"make deps\" does)"
-		set -- "$@" -kernel "$tmp/xen" -append "com1=115200 console=com1 dom0_max_vcpus=$cpus" \
+		set -- "$@" -cpu "$cpu,smap=off" -kernel "$tmp/xen" -append "com1=115200 console=com1 dom0_max_vcpus=$cpus" \
 			-initrd "$image/bzImage $(printf %s "$args" | sed 's/,/,,/g'),$tmp/initrd"
 	fi
 	[ -z "$dimm" ] || set -- "$@" -m "$mem,slots=1,maxmem=768G"

@@ -9,6 +9,7 @@ total()
 }
 
 before=$(total)
+echo "# waiting for memory"
 n=0
 while [ "$(total)" -lt $((before + 100000)) ]; do
 	n=$((n + 1))
@@ -17,15 +18,24 @@ while [ "$(total)" -lt $((before + 100000)) ]; do
 done
 echo "ok 1 - $before kB of memory became $(total)"
 
-# More than there was.
-size=$((before * 1024))
+# More than there was, and no two pages the same.
+megabytes=$((before / 1024))
 mount -o remount,size=90% /tmp
-text="what hot-added memory holds, $$"
-yes "$text" | head -c $size >/tmp/file
-if yes "$text" | head -c $size | cmp - /tmp/file; then
-	echo "ok 2 - a file of $size bytes holds what was written"
+yes "what hot-added memory holds, $$" | head -c 1048576 >/tmp/block
+blocks()
+{
+	n=0
+	while [ "$n" -lt "$megabytes" ]; do
+		n=$((n + 1))
+		echo "block $n"
+		cat /tmp/block
+	done
+}
+blocks >/tmp/file
+if blocks | cmp - /tmp/file; then
+	echo "ok 2 - a file of $megabytes MB holds what was written"
 else
-	echo "not ok 2 - a file of $size bytes"
+	echo "not ok 2 - a file of $megabytes MB"
 	exit 1
 fi
 rm /tmp/file

@@ -147,7 +147,6 @@ static void *thread(void *arg)
 	struct machine *m = arg;
 	unsigned int i;
 
-	m->wrong = make(m);
 	for (i = 0; i < rounds && !m->wrong; i++)
 		m->wrong = one_round(m, i);
 	return NULL;
@@ -162,6 +161,9 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		rounds = strtoul(argv[1], NULL, 0);
+	/* What makes a machine is not begun again when a signal interrupts it. */
+	for (i = 0; i < THREADS; i++)
+		machine[i].wrong = make(&machine[i]);
 	signal(SIGALRM, tick);
 	setitimer(ITIMER_REAL, &timer, NULL);
 	for (i = 0; i < THREADS; i++) {
