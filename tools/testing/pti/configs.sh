@@ -20,28 +20,7 @@ pattern=${1:-*}
 state=$build/config/passed
 [ -d "$build/linux/.git" ] || die "no build/linux: \"make tree\" makes it"
 mkdir -p "$state" "$logs/config"
-tmp=$(mktemp -d)
-child=
-cleanup()
-{
-	trap '' INT TERM HUP
-	[ -z "$child" ] || { kill "$child" && wait "$child"; } 2>/dev/null || :
-	rm -rf "$tmp"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-# run COMMAND...: as a child that an interrupt ends too.
-run()
-{
-	"$@" &
-	child=$!
-	run_rc=0
-	wait "$child" || run_rc=$?
-	child=
-	return "$run_rc"
-}
+work_dir
 
 # fails TEXT: of the configuration in $name.
 fails()

@@ -80,3 +80,32 @@ sum_of_tests()
 	(cd "$top" && find base tools/testing -type f ! -path '*/mutants/*' "$@" -print0 |
 		LC_ALL=C sort -z | xargs -0 cksum) | cksum | cut -d' ' -f1
 }
+
+# work_dir: $tmp, a directory that is gone when the script has ended, and with it the
+# process in $child, if there is one.
+work_dir()
+{
+	tmp=$(mktemp -d "${TMPDIR:-/tmp}/pti.XXXXXX") ||
+		die "cannot write to ${TMPDIR:-/tmp}: set TMPDIR to a directory that can be written"
+	child=
+	trap end_of_work EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+end_of_work()
+{
+	trap '' INT TERM HUP
+	[ -z "$child" ] || { kill "$child" && wait "$child"; } 2>/dev/null || :
+	rm -rf "$tmp"
+}
+
+# run COMMAND...: as a child that an interrupt ends too.
+run()
+{
+	"$@" &
+	child=$!
+	run_rc=0
+	wait "$child" || run_rc=$?
+	child=
+	return "$run_rc"
+}

@@ -39,33 +39,12 @@ pattern=${1:-*}
 state=$build/mutants
 linux=$build/linux
 mkdir -p "$state/done" "$logs/mutants"
-tmp=$(mktemp -d)
-child=
-cleanup()
-{
-	trap '' INT TERM HUP
-	[ -z "$child" ] || { kill "$child" && wait "$child"; } 2>/dev/null || :
-	rm -rf "$tmp"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+work_dir
 
 # field FILE NAME: the values of a line of the head.
 field()
 {
 	sed -e '/^--- /q' "$1" | sed -n "s/^$2: *//p"
-}
-
-# run COMMAND...: as a child that an interrupt ends too.
-run()
-{
-	"$@" &
-	child=$!
-	run_rc=0
-	wait "$child" || run_rc=$?
-	child=
-	return "$run_rc"
 }
 
 # commit TREE TEXT: the same tree is the same commit, whenever it is made.

@@ -30,17 +30,7 @@ esac
 # What comes before and after it is slow; on Bochs, a second of the guest is several.
 limit=$((seconds + 1500))
 [ $cpus != 1 ] || limit=$((seconds * 8 + 800))
-tmp=$(mktemp -d)
-runner=
-cleanup()
-{
-	trap '' INT TERM HUP
-	[ -z "$runner" ] || { kill "$runner" && wait "$runner"; } 2>/dev/null || :
-	rm -rf "$tmp"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+work_dir
 
 # The program and its libraries, with the loader, at their places.
 mkdir "$tmp/root"
@@ -56,8 +46,8 @@ name=soak-$model
 "$here/run.sh" --image "$image" --model "$model" --cpus $cpus --mem 1024 --append pti=on \
 	--time "$limit" --name "$name" --add "$tmp/stress-ng.gz" --quiet -- \
 	/pti/soak.sh "$seconds" sample_64:5 ldt_64:10 entry_syscall_64:300 mm_procs_64:3 &
-runner=$!
-while kill -0 "$runner" 2>/dev/null; do
+child=$!
+while kill -0 "$child" 2>/dev/null; do
 	sleep 1
 	tick=$((${tick:-0} + 1))
 	[ $((tick % 60)) = 0 ] || continue
@@ -66,7 +56,7 @@ while kill -0 "$runner" 2>/dev/null; do
 	echo "soak: $((tick / 60)) min${left:+: $left}"
 done
 rc=0
-wait "$runner" || rc=$?
-runner=
+wait "$child" || rc=$?
+child=
 guest_text <"$logs/$name.log" | grep -E '^(ok|not ok|# [A-Z].* before|# [0-9]* stressors|# .* ended with)' || :
 exit $rc

@@ -53,17 +53,7 @@ need objdump binutils
 nm "$image/vmlinux" 2>/dev/null | grep -q ' asm_exc_nmi$' ||
 	die "$image/vmlinux has no symbols: \"make kernel\" makes one that has"
 
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/pti-sweep.XXXXXX")
-child=
-cleanup()
-{
-	trap '' INT TERM HUP
-	[ -z "$child" ] || { kill "$child" && wait "$child"; } 2>/dev/null || :
-	rm -rf "$tmp"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+work_dir
 mkdir -p "$build/results"
 ${HOSTCC:-gcc} -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Wno-missing-field-initializers \
 	-o "$tmp/sweep" "$here"/sweep.c "$here"/sweep_*.c "$here/walk_remote.c" \
