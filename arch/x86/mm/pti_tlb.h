@@ -43,10 +43,15 @@ static noinline __maybe_unused void __pti_load_mm(unsigned long cr3, u16 asid)
  */
 static inline void pti_check_loaded(void)
 {
-	const struct pti_pcid *s = this_cpu_ptr(&pti_pcid);
+	const struct pti_pcid *s;
 	unsigned long cr3, differ;
 
-	if (!IS_ENABLED(CONFIG_DEBUG_VM) || !s->user_cr3)
+	/* First of all: what tlb.c inlines depends on how large this looks. */
+	if (!IS_ENABLED(CONFIG_DEBUG_VM))
+		return;
+
+	s = this_cpu_ptr(&pti_pcid);
+	if (!s->user_cr3)
 		return;
 
 	cr3 = __read_cr3();
