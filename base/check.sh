@@ -282,13 +282,13 @@ check_bugs() {
 	[ ! -s "$tmp/unplanted" ] || rc=1
 
 	# A mutant that no longer applies would be known when it is replayed, and late
+	GIT_INDEX_FILE=$tmp/index lgit read-tree refs/pti/next
 	for patch in "$bed"/mutants/*.patch; do
 		where=$(sed -n '/^--- /q; s/^Where: *//p' "$patch")
 		if [ "$where" = repository ]; then
 			(cd "$top" && patch -s -f -p1 --dry-run <"$patch")
 		else
-			GIT_INDEX_FILE=$tmp/index lgit read-tree refs/pti/next &&
-				GIT_INDEX_FILE=$tmp/index lgit apply --cached --check --recount -C1 "$patch"
+			GIT_INDEX_FILE=$tmp/index lgit apply --cached --check --recount -C1 "$patch"
 		fi >"$tmp/out" 2>&1 || { ok "$(basename "$patch") does not apply: $(head -n 1 "$tmp/out")"; rc=1; }
 	done
 	[ $rc = 0 ] || die "the tests, their planted breaks and past-bugs.txt do not go together"
