@@ -216,7 +216,6 @@ static void measure(const char *name, void (*way)(int), int reps)
 static void measure_64(void)
 {
 	const size_t len = (size_t)(REPS + WARM_UP) * PAGE;
-	const struct sched_param first = { .sched_priority = 1 };
 	pid_t pid;
 
 	measure("syscall-lseek", lseek_syscall, REPS);
@@ -244,12 +243,6 @@ static void measure_64(void)
 	signal(SIGUSR1, handler);
 	measure("signal", signal_self, REPS_LONG);
 
-	/*
-	 * Of two processes of one real-time priority each runs until it waits
-	 * for the other: always the same switches.
-	 */
-	if (sched_setscheduler(0, SCHED_FIFO, &first))
-		die("cost: sched_setscheduler");
 	measure("fork-exit", fork_exit, REPS_LONG);
 
 	if (pipe(to_child) || pipe(from_child))
@@ -279,6 +272,17 @@ static void measure_32(void)
 
 int main(int argc, char **argv)
 {
+	const struct sched_param first = { .sched_priority = 1 };
+
+	/*
+	 * Of two processes of one real-time priority each runs until it waits
+	 * for the other: always the same switches.
+	 */
+	if (sched_setscheduler(0, SCHED_FIFO, &first)) {
+		perror("cost: sched_setscheduler");
+		return 2;
+	}
+
 	marks = argc > 1 && !strcmp(argv[1], "marks");
 
 	/* No page of our own may be missing during the measurement. */
