@@ -32,6 +32,8 @@
 #define REPS		4001
 #define REPS_LONG	1001
 #define REPS_MARKED	3
+#define ROUNDS		42
+#define REPS_ROUND	24
 #define WARM_UP		64
 #define PAGE		4096
 
@@ -181,16 +183,32 @@ static void mark(void)
 	asm volatile("xchg %%bx, %%bx" : : : "memory");
 }
 
-static void measure(const char *name, void (*way)(int), int reps)
+/* One repetition after the other into the samples from @first to before @end. */
+static void sample(void (*way)(int), int first, int end)
 {
 	unsigned long long from;
+	int i;
+
+	for (i = first; i < end; i++) {
+		from = __rdtsc();
+		way(i);
+		samples[i] = __rdtsc() - from;
+	}
+}
+
+static void report(const char *name, int reps)
+{
+	qsort(samples, reps, sizeof(samples[0]), by_value);
+	printf("COST %s %u %d\n", name, samples[0] - empty, reps);
+}
+
+static void measure(const char *name, void (*way)(int), int reps)
+{
 	int i;
 
 	for (i = -WARM_UP; i < 0; i++)
 		way(i);
 	if (marks) {
-		if (way == nothing)
-			return;
 		for (i = 0; i < REPS_MARKED; i++) {
 			mark();
 			way(i);
@@ -199,24 +217,70 @@ static void measure(const char *name, void (*way)(int), int reps)
 		printf("MARKED %s %d\n", name, REPS_MARKED);
 		return;
 	}
-	for (i = 0; i < reps; i++) {
-		from = __rdtsc();
-		way(i);
-		samples[i] = __rdtsc() - from;
-	}
-	qsort(samples, reps, sizeof(samples[0]), by_value);
-	if (way == nothing) {
-		empty = samples[reps / 2];
-		return;
-	}
-	printf("COST %s %u %d\n", name, samples[0] - empty, reps);
+	sample(way, 0, reps);
+	report(name, reps);
+}
+
+/* What two readings with nothing in between differ by. */
+static void measure_empty(void)
+{
+	sample(nothing, 0, REPS);
+	qsort(samples, REPS, sizeof(samples[0]), by_value);
+	empty = samples[REPS / 2];
 }
 
 #ifdef __x86_64__
+static pid_t open_pipe(void)
+{
+	pid_t pid;
+
+	if (pipe(to_child) || pipe(from_child))
+		die("cost: pipe");
+	pid = fork();
+	if (pid < 0)
+		die("cost: fork");
+	if (!pid)
+		echo();
+	return pid;
+}
+
+static void close_pipe(pid_t pid)
+{
+	close(to_child[0]);
+	close(to_child[1]);
+	close(from_child[0]);
+	close(from_child[1]);
+	waitpid(pid, NULL, 0);
+}
+
+/*
+ * With PCIDs a switch searches the ASIDs of the CPU for that of the mm, and which
+ * two of them the two processes have depends on what ran before them.  A new child
+ * gets the next ASID, and sooner or later this process's own, which then gets the
+ * next one: so many children have been together with it in every two neighbours.
+ */
+static void measure_pipe(void)
+{
+	pid_t pid;
+	int i;
+
+	if (marks) {
+		pid = open_pipe();
+		measure("pipe", pipe_round, 0);
+		close_pipe(pid);
+		return;
+	}
+	for (i = 0; i < ROUNDS; i++) {
+		pid = open_pipe();
+		sample(pipe_round, i * REPS_ROUND, (i + 1) * REPS_ROUND);
+		close_pipe(pid);
+	}
+	report("pipe", ROUNDS * REPS_ROUND);
+}
+
 static void measure_64(void)
 {
 	const size_t len = (size_t)(REPS + WARM_UP) * PAGE;
-	pid_t pid;
 
 	measure("syscall-lseek", lseek_syscall, REPS);
 	measure("int80-getppid", getppid_int80, REPS);
@@ -245,16 +309,7 @@ static void measure_64(void)
 
 	measure("fork-exit", fork_exit, REPS_LONG);
 
-	if (pipe(to_child) || pipe(from_child))
-		die("cost: pipe");
-	pid = fork();
-	if (pid < 0)
-		die("cost: fork");
-	if (!pid)
-		echo();
-	measure("pipe", pipe_round, REPS_LONG);
-	close(to_child[1]);
-	waitpid(pid, NULL, 0);
+	measure_pipe();
 }
 #else
 static void measure_32(void)
@@ -287,7 +342,7 @@ int main(int argc, char **argv)
 
 	/* No page of our own may be missing during the measurement. */
 	memset(samples, 1, sizeof(samples));
-	measure("", nothing, REPS);
+	measure_empty();
 #ifdef __x86_64__
 	measure_64();
 #else
