@@ -68,7 +68,7 @@ for point; do
 	rc=0
 	"$here/run.sh" --image "$image" --name "fail-at-$point" --quiet --time 100 "$@" \
 		--append "pti=on nokaslr ramdisk_size=131072 no_console_suspend" \
-		--attach "$here/gdb.sh --early $tmp/gdb" "$program" >"$tmp/out" 2>&1 || rc=$?
+		--attach "$here/gdb.sh --early $tmp/gdb" --stopped "$program" >"$tmp/out" 2>&1 || rc=$?
 	# A panic is the end of the guest: it does not get to its program.
 	case $point:$rc in
 	real-mode:[12]|*:0) good=1 ;;

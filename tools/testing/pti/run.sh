@@ -27,6 +27,7 @@ PROGRAM is a path in the guest (/pti holds the tests) or, alone, any shell text.
                    PTI_GDB (Unix sockets), on Bochs PTI_BOCHS: PTI_BOCHS.in and .out
                    are pipes to its debugger, which waits for commands, .pid says
                    which process it is; CMD's exit status counts too
+  --stopped        the guest does not start before CMD lets it run (QEMU)
   --until-attach   the guest's program is ended, and that is well, when CMD ends
   --allow FILE     messages that the test means to provoke (see scan.sh)
   --reboots        a reset starts the guest again (QEMU); a triple fault fails, unless
@@ -52,7 +53,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 image=$build model=affected cpus=1 emu='' append='' mem=256 limit='' name=''
-attach='' allow='' icount='' interactive='' quiet='' until_attach='' adds='' check='' efi=''
+attach='' allow='' icount='' interactive='' quiet='' until_attach='' stopped='' adds='' check='' efi=''
 reboots='' triple='' xen='' dimm='' roots=''
 initramfs=$build/initramfs.cpio.gz
 accel=${ACCEL:-tcg}
@@ -69,6 +70,7 @@ while [ $# -gt 0 ]; do
 	--check-options) check=1; shift; continue ;;
 	--quiet) quiet=1; shift; continue ;;
 	--until-attach) until_attach=1; shift; continue ;;
+	--stopped) stopped=1; shift; continue ;;
 	--help|-h) usage; exit 0 ;;
 	--) shift; break ;;
 	--*) [ $# -ge 2 ] || die "$1 needs a value" ;;
@@ -93,6 +95,7 @@ while [ $# -gt 0 ]; do
 	shift 2
 done
 [ $# -gt 0 ] || [ "$interactive$check" ] || die "no program given (--help explains)"
+[ -z "$stopped" ] || [ "$attach" ] || die "--stopped needs --attach"
 
 # The machine.
 row=$(model_row "$model") || exit 2
@@ -127,6 +130,7 @@ kvm)
 *) die "no accelerator \"$accel\"; there are: tcg kvm" ;;
 esac
 if [ "$emu" = bochs ]; then
+	[ -z "$stopped" ] || die "--stopped is for QEMU"
 	[ "$cpus" = 1 ] || die "Bochs as Debian builds it has one CPU, not $cpus"
 	[ -z "$until_attach$icount$efi$interactive$xen$dimm$roots" ] ||
 		die "--until-attach, --icount, --efi, --xen, --dimm, --roots and --interactive need QEMU, not the model $model"
@@ -314,7 +318,7 @@ start_qemu()
 			-machine memory-backend=ram \
 			-qmp "unix:$tmp/qmp,server=on,wait=off" \
 			-chardev "socket,id=gdb,path=$tmp/gdb,server=on,wait=off" \
-			-gdb chardev:gdb \
+			-gdb chardev:gdb ${stopped:+-S} \
 			-chardev "pipe,id=line,path=$tmp/line" -serial chardev:line
 	fi
 	if [ "$dimm" ]; then
