@@ -36,9 +36,10 @@ sed 1d "$letter" | sed '/./,$ !d' | while IFS= read -r line; do
 	@*@)
 		name=${line#@}
 		name=${name%@}
-		if [ -f "$build/results/$name.txt" ] &&
-		   [ -z "$(find "$build/vmlinux" -newer "$build/results/$name.txt" 2>/dev/null)" ]; then
-			cat "$build/results/$name.txt"
+		figures=$build/results/$name.txt
+		if [ -f "$figures" ] && ! grep -q '^not ok' "$figures" &&
+		   [ -z "$(find "$build/vmlinux" -newer "$figures" 2>/dev/null)" ]; then
+			cat "$figures"
 		else
 			echo "($name: not measured)"
 		fi ;;
@@ -58,7 +59,7 @@ mv "$out.new/letter" "$out.new/0000-cover-letter.patch"
 rm "$out.new/text"
 missing=$(sed -n 's/^(\(.*\): not measured)$/\1/p' "$out.new/0000-cover-letter.patch" | xargs)
 [ -z "$missing" ] || [ "${DRAFT:-}" ] ||
-	die "not measured, or of another kernel: $missing; 'make test' measures all, DRAFT=1 goes without"
+	die "not measured, of another kernel, or not ok: $missing; 'make test' measures all, DRAFT=1 goes without"
 if [ "${AUTHOR:-}" ]; then
 	for mail in "$out.new"/*.patch; do
 		awk -v author="$AUTHOR" '

@@ -436,9 +436,10 @@ void __init pti_init(void)
 
 	if (boot_cpu_has(X86_FEATURE_PTI)) {
 		memcpy(pti_runtime_rows, pti_rows, sizeof(pti_runtime_rows));
-		if (!pti_adopt_root(swapper_pg_dir) ||
-		    !pti_build(swapper_pg_dir, pti_rows, pti_nr_rows))
-			pti_give_up();
+		if (!pti_adopt_root(swapper_pg_dir))
+			pti_give_up("the kernel's root is not the first of a pair");
+		else if (!pti_build(swapper_pg_dir, pti_rows, pti_nr_rows))
+			pti_give_up("the exposure could not be built");
 		else
 			pgd_pair_publish();
 	}

@@ -127,6 +127,7 @@ void __init pti_decide(void)
 
 /**
  * pti_give_up() - isolation was decided on but cannot be had
+ * @reason: why not
  *
  * Kernel mappings have lost their global bit by now. tlb.c may use PCIDs only if
  * they have it, or if the hooks of pti_tlb.h see to what other ASIDs keep of them,
@@ -136,7 +137,7 @@ void __init pti_decide(void)
  * Context: boot, one CPU, before alternatives are applied, before anything runs in
  * user mode, and before a second ASID is in use.
  */
-void __init pti_give_up(void)
+void __init pti_give_up(const char *reason)
 {
 	clear_bit(X86_FEATURE_PTI, (unsigned long *)cpu_caps_set);
 	setup_clear_cpu_cap(X86_FEATURE_PTI);
@@ -145,7 +146,7 @@ void __init pti_give_up(void)
 		load_cr3(swapper_pg_dir);
 		cr4_clear_bits(X86_CR4_PCIDE);
 	}
-	pti_reason = "the exposure could not be built";
+	pti_reason = reason;
 }
 
 /**

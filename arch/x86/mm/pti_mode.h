@@ -9,7 +9,7 @@
 /* What decided, for people to read; final after pti_report(). */
 extern const char *pti_reason;
 
-void pti_give_up(void);
+void pti_give_up(const char *reason);
 void pti_report(unsigned long bytes);
 
 #endif /* _X86_MM_PTI_MODE_H */

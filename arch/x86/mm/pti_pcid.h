@@ -12,10 +12,10 @@
  *	one user page, INVPCID		by INVLPG	INVPCID of one address, at once
  *	one user page, no INVPCID	by INVLPG	a flush is owed
  *	all that an ASID has		by CR3		a flush is owed
- *	one kernel page			by INVLPG	never had it; the kernel PCIDs of
- *							all other ASIDs are flushed when
- *							they are loaded, which takes their
- *							user PCIDs along
+ *	one kernel page			by INVLPG	as one user page, which the LDT alias
+ *							needs; and the kernel PCIDs of all
+ *							other ASIDs are flushed when they are
+ *							loaded, with their user PCIDs
  *	everything, on all PCIDs	by tlb.c: INVPCID of everything, or CR4.PGE
  *
  * Plain C, so that it can be compiled into a user-space program as it is. Who

@@ -8,6 +8,7 @@
 #include <linux/cpumask.h>
 #include <linux/stddef.h>
 
+#include <asm/current.h>
 #include <asm/nospec-branch.h>
 #include <asm/sections.h>
 
@@ -60,7 +61,9 @@ static bool meets(unsigned long addr, unsigned long end, const void *start, size
  * A data breakpoint there would be a #DB in the middle of each exit. On what a
  * paranoid entry reads, it would be one in the entry of #DB itself, before
  * exc_debug() takes DR7 away, and take over its stack: so is the value that
- * IBRS_ENTER writes. VERW has its operand in the entry text.
+ * IBRS_ENTER writes. From user mode, #DB, #MC and NMI are still on their IST stacks
+ * when they read where the thread stack is, and exc_debug() has DR7 live: pcpu_hot.
+ * VERW has its operand in the entry text.
  *
  * Context: any.
  * Return: true if they do, on any CPU.
@@ -71,6 +74,7 @@ bool pti_exit_reads(unsigned long addr, unsigned long end)
 
 	for_each_possible_cpu(cpu) {
 		if (meets(addr, end, &per_cpu(pti_pcid, cpu), sizeof(struct pti_pcid)) ||
+		    meets(addr, end, &per_cpu(pcpu_hot, cpu), sizeof(struct pcpu_hot)) ||
 		    meets(addr, end, &per_cpu(x86_spec_ctrl_current, cpu), sizeof(u64)))
 			return true;
 	}

@@ -98,7 +98,7 @@ kind=
 [ "$(cd "$image" && pwd)" = "$build" ] || kind=-$(basename "$image")
 : "${name:=audit$kind-$model-$cpus}"
 [ "$model $cpus $append" = "affected 2 pti=on" ] || kind=$kind-$model-$cpus
-: "${report:=$build/results/exposure$kind.txt}"
+: "${report:=$results/exposure$kind.txt}"
 mkdir -p "$(dirname "$report")"
 rm -f "$report"
 build_tool walk

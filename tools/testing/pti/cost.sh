@@ -38,11 +38,11 @@ case ${1:-} in
 	;;
 *) die "unknown option $1 (--help lists them)" ;;
 esac
-out=$build/results/$name.txt
+out=$results/$name.txt
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM HUP
-mkdir -p "$build/results"
+mkdir -p "$results"
 
 # count KERNEL MODE DIR PARAMETERS: "KERNEL MODE way minimum repetitions", a line
 # a way. Where things lie in memory makes fork() copy more or fewer page tables:

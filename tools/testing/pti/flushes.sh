@@ -81,11 +81,11 @@ case ${1:-} in
 *) die "unknown option $1 (--help lists them)" ;;
 esac
 need gawk gawk
-out=$build/results/flushes.txt
+out=$results/flushes.txt
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM HUP
-mkdir -p "$build/results"
+mkdir -p "$results"
 
 # flushes KERNEL MODE DIR PARAMETERS: "KERNEL MODE way" and the counts, a line for
 # each of the repetitions of a way.

@@ -36,11 +36,11 @@ stripped=${STRIPPED_IMAGE:-$build/stripped}
 for dir in "$ours" "$stock" "$stripped"; do
 	[ -r "$dir/vmlinux" ] || die "no $dir/vmlinux: \"make size stock stripped\" makes it"
 done
-out=$build/results/growth.txt
+out=$results/growth.txt
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM HUP
-mkdir -p "$build/results"
+mkdir -p "$results"
 
 # guest KERNEL DIR PROGRAM: what it prints with isolation on.
 guest()

@@ -52,7 +52,7 @@ for model; do
 	end=
 	want_skipped=$need_pcid
 	row=$(model_row "$model")
-	[ "$(column "$row" 5)" != yes ] || want_skipped=0
+	[ "$(column "$row" 5)" = no ] || want_skipped=0
 	if [ "$(column "$row" 2)" = bochs ]; then
 		cpus=1
 		# Bochs ends when its CPU shuts down.

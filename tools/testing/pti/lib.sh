@@ -8,6 +8,8 @@
 top=$(cd "$here/../../.." && pwd)
 build=${BUILD:-$top/build}
 logs=${LOGS:-$build/logs}
+# Figures are of one kernel, and stand beside it: a mutant's are not for the series.
+results=${PTI_IMAGE:-$build}/results
 me=${0##*/}
 
 # die TEXT: one line on stderr, and the exit status that means "could not tell".

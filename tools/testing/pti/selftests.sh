@@ -42,10 +42,10 @@ more)
 *) die "no set \"$set\"; there are: x86 more" ;;
 esac
 bin=$build/selftests-$set
-out=$build/results/selftests-$set.txt
+out=$results/selftests-$set.txt
 [ -f "$tree/tools/testing/selftests/x86/Makefile" ] ||
 	die "no stock tree in $tree: \"make stock\" makes it"
-mkdir -p "$bin" "$build/results" "$logs"
+mkdir -p "$bin" "$results" "$logs"
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM HUP

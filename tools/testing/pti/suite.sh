@@ -173,16 +173,23 @@ trap 'exit 143' TERM HUP
 	}' >"$work/all" || exit 2
 set -f
 sort -s -n -k1,1 "$work/all" | cut -f2- | while IFS= read -r line; do
+	wanted=
 	for pattern in ${only:-*}; do
 		# shellcheck disable=SC2254 # a pattern is what it is meant to be
 		case ${line%%	*} in
-		$pattern) printf '%s\n' "$line"; break ;;
+		$pattern)
+			wanted=1
+			printf '%s\n' "$pattern" >&3 ;;
 		esac
 	done
-done >"$work/cases"
+	[ -z "$wanted" ] || printf '%s\n' "$line"
+done >"$work/cases" 3>"$work/matched"
+for pattern in $only; do
+	grep -q -x -F -e "$pattern" "$work/matched" || die "no case matches \"$pattern\""
+done
 set +f
 total=$(wc -l <"$work/cases")
-[ "$total" -gt 0 ] || die "no case matches \"${only# }\""
+[ "$total" -gt 0 ] || die "there is no such case"
 if [ "$list" ]; then
 	cut -f1 "$work/cases"
 	exit

@@ -54,7 +54,7 @@ nm "$image/vmlinux" 2>/dev/null | grep -q ' asm_exc_nmi$' ||
 	die "$image/vmlinux has no symbols: \"make kernel\" makes one that has"
 
 work_dir
-mkdir -p "$build/results"
+mkdir -p "$results"
 ${HOSTCC:-gcc} -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Wno-missing-field-initializers \
 	-o "$tmp/sweep" "$here"/sweep.c "$here"/sweep_*.c "$here/walk_remote.c" \
 	"$here/walk_table.c" "$here/walk_syms.c" || die "cannot build sweep.c"
@@ -89,11 +89,11 @@ one_machine()
 	cat >"$tmp/attached" <<END
 rc=0
 "$tmp/sweep" --programs "$build/guest" --run "$programs" --paths '${paths:-$these}' --kinds $kinds \\
-	--time $((limit - 30)) --cover "$build/results/sweep-$1.cover" --out "$build/results/sweep-$1.txt" 2>&3 || rc=\$?
+	--time $((limit - 30)) --cover "$results/sweep-$1.cover" --out "$results/sweep-$1.txt" 2>&3 || rc=\$?
 echo \$rc >"$tmp/status"
 exit \$rc
 END
-	rm -f "$tmp/status" "$build/results/sweep-$1.txt" "$build/results/sweep-$1.cover"
+	rm -f "$tmp/status" "$results/sweep-$1.txt" "$results/sweep-$1.cover"
 	set --
 	for p in $programs; do
 		set -- "$@" "$p $n"
@@ -113,7 +113,7 @@ for machine in $machines; do
 	begun=$(date +%s)
 	echo "sweep: $machine"
 	one_machine "$machine"
-	cat "$build/results/sweep-$machine.txt" 2>/dev/null || :
+	cat "$results/sweep-$machine.txt" 2>/dev/null || :
 	echo "sweep: $machine took $(($(date +%s) - begun)) s"
 	# Of a sweep that could not tell, the rest says nothing.
 	case $(cat "$tmp/status" 2>/dev/null)$run_rc in
@@ -128,7 +128,7 @@ done
 if [ "$full" ] && [ -z "$some" ]; then
 	covers=
 	for machine in $machines; do
-		covers="$covers $build/results/sweep-$machine.cover"
+		covers="$covers $results/sweep-$machine.cover"
 	done
 	cover=0
 	"$tmp/sweep" --report --uncovered "$here/sweep-uncovered.txt" $covers || cover=$?

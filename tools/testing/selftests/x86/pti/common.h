@@ -177,6 +177,25 @@ static inline bool pti_on(void)
 	return pti_cpuinfo("flags", "pti");
 }
 
+/* Where the kernel has the first symbol of that name, or 0. */
+static inline unsigned long pti_symbol(const char *name)
+{
+	unsigned long addr, found = 0;
+	char line[256], sym[200];
+	FILE *f;
+
+	f = fopen("/proc/kallsyms", "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx %*c %199s", &addr, sym) == 2 &&
+		    !strcmp(sym, name)) {
+			found = addr;
+			break;
+		}
+	if (f)
+		fclose(f);
+	return found;
+}
+
 /*
  * The last value that the kernel command line gives to @name, "" for the
  * bare word, or NULL.

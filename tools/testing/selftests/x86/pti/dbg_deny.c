@@ -30,24 +30,6 @@
 
 static unsigned int tried;
 
-static unsigned long symbol(const char *name)
-{
-	unsigned long addr, found = 0;
-	char line[256], sym[200];
-	FILE *f;
-
-	f = fopen("/proc/kallsyms", "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%lx %*c %199s", &addr, sym) == 2 &&
-		    !strcmp(sym, name)) {
-			found = addr;
-			break;
-		}
-	if (f)
-		fclose(f);
-	return found;
-}
-
 static bool refused(unsigned long addr, int type, int len)
 {
 	int fd = breakpoint_open(addr, type, len, false, true);
@@ -110,7 +92,7 @@ static void end_child(pid_t pid)
 /* A refusal says something only if other addresses are accepted. */
 static void test_control(void)
 {
-	unsigned long addr = symbol("init_task");
+	unsigned long addr = pti_symbol("init_task");
 	int fd;
 
 	if (!addr) {
@@ -144,8 +126,8 @@ static void test_text(void)
 		"error_entry", "paranoid_entry", "paranoid_exit",
 		"swapgs_restore_regs_and_return_to_usermode",
 	};
-	unsigned long start = symbol("__entry_text_start");
-	unsigned long end = symbol("__entry_text_end"), at;
+	unsigned long start = pti_symbol("__entry_text_start");
+	unsigned long end = pti_symbol("__entry_text_end"), at;
 	unsigned int i;
 	bool good = true;
 
@@ -157,7 +139,7 @@ static void test_text(void)
 	for (at = start; good && at < end; at += 16)
 		good = refused(at, HW_BREAKPOINT_X, 8);
 	for (i = 0; good && i < ARRAY_SIZE(names); i++) {
-		at = symbol(names[i]);
+		at = pti_symbol(names[i]);
 		if (at)
 			good = refused(at, HW_BREAKPOINT_X, 8);
 	}
@@ -166,7 +148,7 @@ static void test_text(void)
 
 static void test_offsets(void)
 {
-	unsigned long addr = symbol("__per_cpu_offset");
+	unsigned long addr = pti_symbol("__per_cpu_offset");
 	int cpus = sysconf(_SC_NPROCESSORS_CONF);
 
 	if (!addr) {
@@ -207,7 +189,7 @@ static unsigned int find_tss(unsigned long *pages)
 static void test_per_cpu(void)
 {
 	/* Where the way out finds its CR3 or the flush that it owes. */
-	const char *cr3 = symbol("pti_pcid") ? "pti_pcid" : "cpu_tlbstate";
+	const char *cr3 = pti_symbol("pti_pcid") ? "pti_pcid" : "cpu_tlbstate";
 	const struct {
 		const char *name;
 		unsigned long size;	/* as much as is surely part of it */
@@ -217,7 +199,7 @@ static void test_per_cpu(void)
 		{ "cpu_dr7", 8 },
 		{ cr3, 8 },
 	};
-	unsigned long pages[MAX_CPUS], tss = symbol("cpu_tss_rw");
+	unsigned long pages[MAX_CPUS], tss = pti_symbol("cpu_tss_rw");
 	unsigned int n, cpu, i;
 	bool good = true;
 
@@ -231,7 +213,7 @@ static void test_per_cpu(void)
 		unsigned long base = pages[cpu] - (tss & -PTI_PAGE);
 
 		for (i = 0; good && i < ARRAY_SIZE(data); i++) {
-			unsigned long offset = symbol(data[i].name);
+			unsigned long offset = pti_symbol(data[i].name);
 
 			if (offset)
 				good = range_refused(base + offset,
@@ -246,7 +228,6 @@ static void test_per_cpu(void)
 
 /* What entry code refers to, and may be watched nevertheless. */
 static const char * const may_be_watched[][2] = {
-	{ "pcpu_hot", "the stack, loaded behind the switch, and not by IST entries" },
 	{ "espfix_stack", "read on the kernel page table, by an exit that #DB never takes" },
 	{ "espfix_waddr", "the same" },
 };
@@ -268,7 +249,7 @@ static bool listed_refused(unsigned long addr, unsigned long bytes, pid_t tracee
 /* Each line of the list that the build made: "percpu|data SYMBOL+OFFSET BYTES". */
 static void test_listed(const char *program)
 {
-	unsigned long pages[MAX_CPUS], tss = symbol("cpu_tss_rw");
+	unsigned long pages[MAX_CPUS], tss = pti_symbol("cpu_tss_rw");
 	unsigned long addr, offset, bytes;
 	unsigned int n, cpu, i, lines = 0, excused = 0;
 	const char *slash = strrchr(program, '/');
@@ -297,7 +278,7 @@ static void test_listed(const char *program)
 			excused++;
 			continue;
 		}
-		addr = symbol(name);
+		addr = pti_symbol(name);
 		good = addr || !strcmp(kind, "percpu");
 		if (!strcmp(kind, "data"))
 			good = good && listed_refused(addr + offset, bytes, tracee);

@@ -244,6 +244,22 @@ static void test_subset(void)
 	ksft_test_result(good, "subset of the kernel page table\n");
 }
 
+/* Init text and data are free memory by now: only the direct map has it. */
+static void test_freed(void)
+{
+	unsigned long page = pti_symbol("__init_begin"), end = pti_symbol("__init_end");
+	unsigned long pages = (end - page) / PTI_PAGE, mapped = 0;
+
+	if (!page || !find(&kernel, pti_symbol("_text"))) {
+		ksft_test_result_skip("freed image: no addresses in /proc/kallsyms\n");
+		return;
+	}
+	for (; page < end; page += PTI_PAGE)
+		mapped += find(&kernel, page) != NULL;
+	ksft_test_result(pages && !mapped, "freed image: %lu pages, %lu mapped\n",
+			 pages, mapped);
+}
+
 static void test_policy(void)
 {
 	unsigned long pages, total;
@@ -298,11 +314,12 @@ int main(int argc, char **argv)
 		ksft_exit_skip("isolation is off\n");
 	if (!read_dump(KERNEL_TABLE, &kernel) || !read_dump(USER_TABLE, &user))
 		ksft_exit_skip("no page-table dumps in " DEBUGFS "\n");
-	ksft_set_plan(6);
+	ksft_set_plan(7);
 	test_user_bit();
 	test_wx();
 	test_small();
 	test_subset();
+	test_freed();
 	test_policy();
 	test_ldt();
 	ksft_finished();
