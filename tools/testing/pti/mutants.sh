@@ -13,7 +13,8 @@
 #
 #	Caught-by: CASE		name of a case of cases.txt, or a pattern for several;
 #				can be repeated: each has to fail
-#	Says: REGEXP		what the failing cases print; can be repeated
+#	Says: REGEXP		what the failing cases print; can be repeated: each has
+#				to be printed by one of them, and each prints one
 #	Where: kernel		the patch is for the kernel tree of the series (default)
 #	Where: repository	the patch is for this repository
 #	Kernel: kunit		the case needs the kernel that has tests in it
@@ -81,7 +82,7 @@ kernel_mutant()
 repository_copy()
 {
 	mkdir -p "$state/checkout/build"
-	rsync -a --delete --exclude=/build "$top/" "$state/checkout/"
+	rsync -a --delete --exclude=/build "$top/" "$state/checkout/" || return 1
 	mkdir -p "$state/checkout/build/obj/lib"
 	for f in bzImage vmlinux System.map initramfs.cpio.gz obj/lib/test_module.ko \
 		 obj/lib/test_static_key_base.ko obj/lib/test_static_keys.ko; do
@@ -97,7 +98,7 @@ judge()
 	variant=$(field "$2" Kernel)
 	case $(field "$2" Where) in
 	repository)
-		repository_copy
+		repository_copy || return 1
 		suite=$state/checkout/tools/testing/pti/suite.sh
 		image=$state/checkout/build
 		beside=$image
@@ -132,7 +133,10 @@ judge()
 	*) echo "Where: kernel or repository"; return 1 ;;
 	esac
 
-	[ "$(field "$2" Says)" ] || { echo "no line \"Says:\" in the head"; return 1; }
+	# With --by, what the other cases say is not asked for.
+	field "$2" Says >"$tmp/says"
+	[ "$by" != tlb-explore ] || sed -i '/^FOUND/!d' "$tmp/says"
+	[ -s "$tmp/says" ] || { echo "no line \"Says:\" in the head"; return 1; }
 
 	# A case that fails anyway would catch everything.
 	: >"$tmp/said"
@@ -156,14 +160,17 @@ judge()
 		esac
 		# The suite shows the end of what a case says; its log has all of it.
 		set +f
-		cat "$tmp/suite" "$beside"/logs/suite/$case.log >>"$tmp/said" 2>/dev/null || :
+		cat "$tmp/suite" "$beside"/logs/suite/$case.log 2>/dev/null |
+			tr -d '\r\000' >"$tmp/case"
 		set -f
+		grep -q -f "$tmp/says" "$tmp/case" || {
+			echo "the case failed, but said nothing that it has to: $case"
+			return 1
+		}
+		cat "$tmp/case" >>"$tmp/said"
 	done
-	# With --by, what the other cases say is not asked for.
-	field "$2" Says >"$tmp/says"
-	[ "$by" != tlb-explore ] || sed -i '/^FOUND/!d' "$tmp/says"
 	while IFS= read -r says; do
-		tr -d '\r\000' <"$tmp/said" | grep -q -e "$says" || {
+		grep -q -e "$says" "$tmp/said" || {
 			echo "the case failed, but without saying \"$says\""
 			return 1
 		}
@@ -191,6 +198,8 @@ total=$#
 number=0
 passed=0
 failed=
+planted=0
+started=$(date +%s)
 for patch; do
 	number=$((number + 1))
 	name=$(basename "$patch" .patch)
@@ -202,7 +211,11 @@ for patch; do
 	fi
 	log=$logs/mutants/$name.log
 	begun=$(date +%s)
-	echo "[$number/$total] planting   $name"
+	left=
+	[ "$planted" = 0 ] ||
+		left=", about $((((begun - started) * (total - number + 1) / planted + 59) / 60)) min left if the others are all due"
+	planted=$((planted + 1))
+	echo "[$number/$total] planting   $name$left"
 	if judge "$name" "$patch" >"$log" 2>&1; then
 		: >"$key"
 		passed=$((passed + 1))

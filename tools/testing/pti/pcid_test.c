@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The flushes that user PCIDs are owed, tested on the host: no emulator of the
- * test bed keeps translations of a PCID that is not loaded, so none shows a
- * flush that is missing. This compiles the kernel's own pti_pcid.h.
+ * The flushes that user PCIDs are owed, tested on the host in a second: of the
+ * emulators only qemu-pcid keeps translations of a PCID that is not loaded, so the
+ * others show no flush that is missing. This compiles the kernel's own pti_pcid.h.
  *
  * A model beside it remembers, for each ASID, whether its user PCID may hold
  * something stale. Random loads, flushes and exits go to both; at each exit the

@@ -57,7 +57,7 @@ step()
 # packages only, and is left alone.
 fetch()
 {
-	mkdir -p "$out/apt/lists/partial" "$out/apt/archives/partial" "$out/package"
+	mkdir -p "$out/apt/lists/partial" "$out/apt/archives/partial" "$out/package.new"
 	keys=/usr/share/keyrings/debian-archive-keyring.gpg
 	apt-get indextargets --format 'deb-src @ $(REPO_URI) $(RELEASE) $(COMPONENT)' \
 		"Created-By: Packages" "Origin: Debian" |
@@ -68,13 +68,17 @@ fetch()
 	set -- -o "Dir::Etc::sourcelist=$out/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
 		-o "Dir::State::lists=$out/apt/lists" -o "Dir::Cache=$out/apt" -o APT::Sandbox::User=root
 	step "reading Debian's list of sources" apt-get "$@" update
-	cd "$out/package"
+	# The .dsc comes first, and what it names may not: an interrupted download goes on
+	# where it was, and has the name of the whole one when apt-get has checked it.
+	cd "$out/package.new"
 	step "downloading QEMU's source" apt-get "$@" source --download-only qemu
 	cd "$top"
+	rm -rf "$out/package"
+	mv "$out/package.new" "$out/package"
 }
 
-# unpack: src, patched; apt-get has looked at the signature already. What a change of a patch leaves as it was keeps its
-# time, so that it is not compiled again.
+# unpack: src, patched; apt-get has looked at the signature already. What a change of
+# a patch leaves as it was keeps its time, so that it is not compiled again.
 unpack()
 {
 	rm -rf "$out/new"

@@ -5,8 +5,8 @@
  * Explores the state machine of user PCIDs (pti_pcid.h), the hooks that call it and
  * the rest of tlb.c: the files of the kernel tree, compiled into this program
  * unchanged (tlb_kernel.h), on a machine that keeps in its TLBs all that a CPU may
- * keep (tlb_machine.h), one step of an operation after the other (tlb_run.h). No
- * emulator shows a flush that is missing.
+ * keep (tlb_machine.h), one step of an operation after the other (tlb_run.h). Few
+ * emulators show a flush that is missing, and none shows all orders.
  *
  * The search is breadth first in the number of events: operations and NMIs, but that
  * an NMI in the first step of an operation is one with it. Entries, exits and the

@@ -108,7 +108,9 @@ stress()
 	case $rc in
 	0) ran=$((ran + 1)) ;;
 	3|4) ;;
-	*) echo "# $2 ended with $rc: $(tail -n 1 /tmp/stress.out)" ;;
+	*)
+		echo "# $2 ended with $rc: $(tail -n 1 /tmp/stress.out)"
+		failed="$failed $2" ;;
 	esac
 	rm -rf /tmp/stress
 }
@@ -144,6 +146,7 @@ names=$(stressors $(((count * each + seconds - 1) / seconds)))
 
 # The first round is not counted: it fills what the kernel keeps.
 ran=0
+failed=
 start_others "$@"
 for s in fork vm mmap timer; do
 	stress 2 "$s"
@@ -154,6 +157,7 @@ cat /proc/meminfo >/tmp/before
 
 rm -f /tmp/beside.* /tmp/hotplug
 ran=0
+failed=
 start_others "$@"
 end=$(($(now) + seconds))
 while [ "$(now)" -lt "$end" ]; do
@@ -168,6 +172,7 @@ settle
 cat /proc/meminfo >/tmp/after
 
 check "$ran stressors ran to their end" [ "$ran" -gt 0 ]
+check "that did not:${failed:- none}" [ -z "$failed" ]
 for p; do
 	out=/tmp/beside.${p%%:*}
 	check "${p%%:*}: $(grep -c '^ok' "$out") tests passed beside them" \
