@@ -1,13 +1,31 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Wait for memory that is plugged in, use all of it and check what it holds.
+# Wait for memory that is plugged in, use all of it and check what it holds, and that
+# the page table of this process in user mode has nothing of it. A process that starts
+# later would not show that: it gets its kernel half from the kernel.
 
 total()
 {
 	awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo
 }
 
+# user_table: the kernel half of this shell's, in $table. No other process may read it.
+user_table()
+{
+	table=
+	[ -e "$dump" ] || return 0
+	while read -r line; do
+		case $line in
+		0xff*) table="$table
+$line" ;;
+		esac
+	done <"$dump"
+}
+
+dump=/sys/kernel/debug/page_tables/current_user
+user_table
+had=$table
 before=$(total)
 echo "# waiting for memory"
 n=0
@@ -39,3 +57,11 @@ else
 	exit 1
 fi
 rm /tmp/file
+
+user_table
+if [ "$table" = "$had" ]; then
+	echo "ok 3 - the user page table is as it was, ${#table} bytes of its dump"
+else
+	echo "not ok 3 - the user page table has changed: $table"
+	exit 1
+fi
