@@ -255,7 +255,7 @@ static void test_freed(void)
 		return;
 	}
 	for (; page < end; page += PTI_PAGE)
-		mapped += find(&kernel, page) != NULL;
+		mapped += !!find(&kernel, page);
 	ksft_test_result(pages && !mapped, "freed image: %lu pages, %lu mapped\n",
 			 pages, mapped);
 }
