@@ -131,8 +131,39 @@ struct value policy_percpu_load(const struct state *st, __u64 addr, int size)
 	return val(V_JUNK, 0, 0);
 }
 
+/*
+ * MOV and POP are more than one instruction: a segment register is loaded from a
+ * descriptor, a control register may refuse a bit, and any use of a debug register is
+ * #DB with DR7.GD and #UD with CR4.DE (SDM 2B, "MOV"; 3B, "Debug Control Register").
+ */
+static bool special_register(const cs_insn *in)
+{
+	const cs_x86_op *op = in->detail->x86.operands;
+	int i;
+
+	for (i = 0; i < in->detail->x86.op_count; i++) {
+		if (op[i].type != X86_OP_REG)
+			continue;
+		switch (op[i].reg) {
+		case X86_REG_DR0 ... X86_REG_DR15:
+			return true;
+		case X86_REG_CS: case X86_REG_DS: case X86_REG_ES:
+		case X86_REG_FS: case X86_REG_GS: case X86_REG_SS:
+		case X86_REG_CR0 ... X86_REG_CR2: case X86_REG_CR4 ... X86_REG_CR15:
+			if (!i && in->id != X86_INS_PUSH)
+				return true;
+			break;
+		default:
+			break;
+		}
+	}
+	return false;
+}
+
 bool policy_cannot_fault(const cs_insn *in)
 {
+	if (special_register(in))
+		return false;
 	switch (in->id) {
 	case X86_INS_MOV: case X86_INS_MOVABS: case X86_INS_MOVSXD: case X86_INS_MOVZX:
 	case X86_INS_PUSH: case X86_INS_POP: case X86_INS_PUSHFQ: case X86_INS_LEA:

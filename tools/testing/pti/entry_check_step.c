@@ -327,12 +327,6 @@ static bool cr3_write(struct state *st, struct value v)
 	return true;
 }
 
-static bool is_segment(unsigned int reg)
-{
-	return reg == X86_REG_DS || reg == X86_REG_ES || reg == X86_REG_FS || reg == X86_REG_GS ||
-	       reg == X86_REG_SS || reg == X86_REG_CS;
-}
-
 static enum outcome do_mov(struct state *st, const cs_insn *in)
 {
 	const cs_x86_op *op = in->detail->x86.operands;
@@ -347,10 +341,6 @@ static enum outcome do_mov(struct state *st, const cs_insn *in)
 			wrong(st, "off", "reads CR3, and isolation is off");
 		reg_write(st, op[0].reg, val(V_CR3, st->cr3.id & CR3_TABLE, 0));
 		return GO_ON;
-	}
-	if (op[0].type == X86_OP_REG && is_segment(op[0].reg) && on_user_table(st)) {
-		wrong(st, "fault", "loads a segment register on the user page table");
-		return STOP;
 	}
 	if (!op_read(st, in, 1, &v))
 		return STOP;
@@ -632,7 +622,8 @@ enum outcome step(struct state *st, const cs_insn *in, __u64 *other)
 	struct value v;
 
 	if (on_user_table(st) && !policy_cannot_fault(in)) {
-		wrong(st, "fault", "%s on the user page table: it may fault or trap", in->mnemonic);
+		wrong(st, "fault", "%s on the user page table: it may fault or trap",
+		      insn_text(in));
 		return STOP;
 	}
 	switch (in->id) {
