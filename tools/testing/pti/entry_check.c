@@ -20,10 +20,11 @@
  *		 mode and an interrupted kernel get the one back that they had
  *	fence	 LFENCE, a CR3 write or a write of the GS base comes between the branch that
  *		 decides on SWAPGS and the first use of the GS base
- *	saved	 C finds the registers of user mode in pt_regs
- *	register no register goes to user mode with what the kernel put there, or to an
- *		 interrupted kernel with another value than it had
- *	frame	 IRET finds a frame
+ *	saved	 C finds each register and each word of the frame in its place in pt_regs,
+ *		 as user mode or the interrupted kernel had it
+ *	register user mode and an interrupted kernel get each register back as C or the
+ *		 way in left it in pt_regs
+ *	frame	 IRET finds a frame, and in it the words that belong there
  *	lacks	 no instruction is executed that the CPU has not
  *	orc	 the unwinder has data, and finds a frame where they say
  *

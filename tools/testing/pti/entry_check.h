@@ -69,8 +69,11 @@ struct value {
 	__s64 n;
 };
 
-/* V_IN beside the 16 registers: the words of the frame that the CPU pushes */
-enum { IN_RSP = 4, IN_RIP = 16, IN_FLAGS, IN_SP, IN_SS, IN_ORIG_AX };
+/* V_IN: of the 16 registers those that are named, and the words of pt_regs beside them */
+enum {
+	IN_RAX, IN_RCX, IN_RSP = 4, IN_RBP, IN_R8 = 8, IN_R11 = 11,
+	IN_RIP = 16, IN_FLAGS, IN_SP, IN_SS, IN_ORIG_AX, IN_CS
+};
 
 /* Of a V_CR3 */
 #define CR3_IS_USER	1	/* bit 12 */
@@ -78,6 +81,12 @@ enum { IN_RSP = 4, IN_RIP = 16, IN_FLAGS, IN_SP, IN_SS, IN_ORIG_AX };
 #define CR3_IS_NOFLUSH	4	/* bit 63 is set */
 #define CR3_IS_KEPT	8	/* from pti_pcid.user_cr3, not from CR3 */
 #define CR3_TABLE	(CR3_IS_USER | CR3_IS_USER_PCID)
+
+/* Selectors (arch/x86/include/asm/segment.h) */
+#define KERNEL_CS	0x10
+#define USER32_CS	0x23
+#define USER_DS		0x2b
+#define USER_CS		0x33
 
 enum gs { GS_USER, GS_KERNEL };
 enum tri { NO, YES, MAYBE };
@@ -102,6 +111,9 @@ struct slot {
 
 /* pt_regs, from its start */
 #define REGS_SIZE	168
+#define REGS_R8		72
+#define REGS_AX		80
+#define REGS_CX		88
 #define REGS_ORIG_AX	120
 #define REGS_IP		128
 #define REGS_CS		136
@@ -109,6 +121,11 @@ struct slot {
 #define REGS_SP		152
 #define REGS_SS		160
 extern const int regs_order[15];	/* register number of each of its first words */
+
+/* How user mode came in: what a system call has in its registers, no frame has */
+enum via {
+	VIA_GATE, VIA_SYSCALL = 1, VIA_SYSCALL32 = 2, VIA_SYSENTER = 4, VIA_ANY = 7
+};
 
 struct state {
 	__u64 ip;
@@ -122,7 +139,8 @@ struct state {
 	__u8 switches;		/* CR3 writes before C runs */
 	__u8 said;		/* NOFLUSH was set in pti_pcid.user_cr3 */
 	__u8 cr3_in, gs_in;	/* to be found again by an IRET to the kernel */
-	__u8 pad[5];
+	__u8 via;		/* enum via, until C has run */
+	__u8 pad[4];
 	__u32 nslots, pad2;
 	struct slot slot[MAX_SLOTS];
 	/* not part of what is remembered */
@@ -142,7 +160,6 @@ static inline bool is_const(const struct value *v, __s64 n)
 }
 
 bool same_value(const struct value *a, const struct value *b);
-bool of_kernel(const struct value *v);
 const char *in_name(__u32 id);
 const char *value_text(const struct value *v);
 const char *region_name(__u32 region);

@@ -10,6 +10,8 @@
 
 #include "entry_check.h"
 
+enum way_out { OUT_IRET, OUT_SYSRETQ, OUT_SYSRETL };
+
 static bool is_user_cs(const struct value *v)
 {
 	return v->kind == V_CS ? v->id : v->kind == V_CONST && (v->n & 3) == 3;
@@ -17,7 +19,7 @@ static bool is_user_cs(const struct value *v)
 
 static bool is_kernel_cs(const struct value *v)
 {
-	return v->kind == V_CS ? !v->id : is_const(v, 0x10);
+	return v->kind == V_CS ? !v->id : is_const(v, KERNEL_CS);
 }
 
 /* Fills in pt_regs, or what user mode had when it came */
@@ -35,17 +37,61 @@ void user_regs(struct state *st, __u32 region, __s64 at)
 	slot_write(st, region, at + REGS_SS, 8, val(V_IN, IN_SS, 0));
 }
 
-/* Registers saved on the way in are those that were found */
-static void check_saved(struct state *st, struct value regs)
+/*
+ * The words of pt_regs that a system call fills in otherwise than a gate does.  RAX is
+ * -ENOSYS until C has the result.  SYSCALL leaves RIP in RCX and RFLAGS in R11 (SDM 2B,
+ * "SYSCALL"), of 32 bits has its second argument in RBP, and R8 takes RSP, as 32-bit
+ * code has no R8.  After SYSENTER, C finds RIP and RSP in the vDSO's stack.
+ */
+static const struct {
+	__u8 via;
+	int at;
+	struct value v;
+} own_words[] = {
+	{ VIA_ANY, REGS_AX, { .kind = V_NUMBER } },
+	{ VIA_ANY, REGS_ORIG_AX, { .kind = V_IN, .id = IN_RAX } },
+	{ VIA_ANY, REGS_SS, { .kind = V_CONST, .n = USER_DS } },
+	{ VIA_SYSCALL | VIA_SYSCALL32, REGS_IP, { .kind = V_IN, .id = IN_RCX } },
+	{ VIA_SYSCALL | VIA_SYSCALL32, REGS_FLAGS, { .kind = V_IN, .id = IN_R11 } },
+	{ VIA_SYSCALL | VIA_SYSCALL32, REGS_SP, { .kind = V_IN, .id = IN_RSP } },
+	{ VIA_SYSCALL32, REGS_CX, { .kind = V_IN, .id = IN_RBP } },
+	{ VIA_SYSCALL32, REGS_R8, { .kind = V_IN, .id = IN_RSP } },
+	{ VIA_SYSENTER, REGS_IP, { .kind = V_CONST } },
+	{ VIA_SYSENTER, REGS_FLAGS, { .kind = V_NUMBER } },
+	{ VIA_SYSENTER, REGS_SP, { .kind = V_CONST } },
+};
+
+/* What was interrupted, or called: each word of its pt_regs is the one that was found */
+static void check_saved(struct state *st, struct value regs, bool user)
 {
-	int i;
+	/* ORIG_RAX of a gate is an error code, a vector or -1; CS has been looked at */
+	static const __u32 frame[] = { IN_ORIG_AX, IN_RIP, IN_CS, IN_FLAGS, IN_SP, IN_SS };
+	size_t i, j;
 
-	for (i = 0; i < 15; i++) {
+	for (i = 0; i < REGS_SIZE / 8; i++) {
+		__u32 id = i < 15 ? (__u32)regs_order[i] : frame[i - 15];
 		struct value v = slot_read(st, regs.id, regs.n + i * 8, 8);
+		struct value want = val(V_IN, id, 0);
+		bool right;
 
-		if (of_kernel(&v))
+		for (j = 0; j < ARRAY_SIZE(own_words); j++)
+			if (own_words[j].via & st->via && own_words[j].at == (int)i * 8)
+				break;
+		if (j < ARRAY_SIZE(own_words))
+			right = same_value(&v, &own_words[j].v);
+		else if (id == IN_ORIG_AX)
+			right = v.kind == V_NUMBER || v.kind == V_CONST;
+		else if (id == IN_CS)
+			right = true;
+		else if (!user && id == IN_RIP)
+			right = v.kind == V_RIP || v.kind == V_CONST;
+		else if (!user && id == IN_SS)
+			right = v.kind == V_CONST;
+		else
+			right = same_value(&v, &want);
+		if (!right)
 			wrong(st, "saved", "the pt_regs of C has %s where %s belongs",
-			      value_text(&v), in_name(regs_order[i]));
+			      value_text(&v), in_name(id));
 	}
 }
 
@@ -72,11 +118,18 @@ enum outcome call_c(struct state *st)
 	if (regs.kind == V_PTR) {
 		cs = slot_read(st, regs.id, regs.n + REGS_CS, 8);
 		if (st->in_entry && (is_user_cs(&cs) || is_kernel_cs(&cs)))
-			check_saved(st, regs);
+			check_saved(st, regs, is_user_cs(&cs));
+		else if (st->in_entry)
+			wrong(st, "saved", "the pt_regs of C has %s where CS belongs",
+			      value_text(&cs));
 		if (is_user_cs(&cs))
 			user_regs(st, regs.id, regs.n);
+	} else if (st->in_entry) {
+		wrong(st, "saved", "%s comes first, and its pt_regs is %s", name,
+		      value_text(&regs));
 	}
 	st->in_entry = 0;
+	st->via = VIA_GATE;
 	st->fence = 0;
 	if (!policy_c_result(name, st))
 		st->reg[0] = val(V_JUNK, 0, 0);
@@ -95,7 +148,28 @@ enum outcome call_c(struct state *st)
 	return GO_ON;
 }
 
-static void check_user_exit(struct state *st, bool iret)
+/*
+ * Whether user mode may find that in a register.  SYSRET takes RIP from RCX and RFLAGS
+ * from R11; 32-bit code cannot read R8 to R15, which are zeroed then.
+ */
+static bool may_go_out(const struct state *st, int i, enum way_out out)
+{
+	const struct value *v = &st->reg[i];
+
+	if (v->kind == V_IN && (int)v->id == i)
+		return true;
+	if (out == OUT_IRET)
+		return i == IN_RSP;
+	if (v->kind == V_IN)
+		return (i == IN_RCX && v->id == IN_RIP) ||
+		       (i == IN_R11 && v->id == IN_FLAGS) || (i == IN_RSP && v->id == IN_SP);
+	if (v->kind != V_CONST)
+		return false;
+	/* What does nothing but say -ENOSYS */
+	return (out == OUT_SYSRETL && i >= IN_R8 && !v->n) || (i == IN_RAX && st->in_entry);
+}
+
+static void check_user_exit(struct state *st, enum way_out out)
 {
 	int i;
 
@@ -106,15 +180,28 @@ static void check_user_exit(struct state *st, bool iret)
 		wrong(st, "user_cr3", "to user mode, and NOFLUSH was not set again in user_cr3");
 	if (st->gs != GS_USER)
 		wrong(st, "gs", "to user mode with the kernel's GS base");
-	for (i = 0; i < 16; i++) {
-		const struct value *v = &st->reg[i];
-		struct value in = val(V_IN, i, 0);
-
-		if (i == IN_RSP && iret)
-			continue;
-		if (of_kernel(v) || (iret && !same_value(v, &in)))
+	for (i = 0; i < 16; i++)
+		if (!may_go_out(st, i, out))
 			wrong(st, "register", "to user mode, and %s is %s", in_name(i),
-			      value_text(v));
+			      value_text(&st->reg[i]));
+}
+
+/* Each word of a frame is the one that was found */
+static void check_frame(struct state *st, bool user)
+{
+	static const __u32 frame[5] = { IN_RIP, IN_CS, IN_FLAGS, IN_SP, IN_SS };
+	struct value word, in;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		stack_read(st, i * 8, &word);
+		in = val(V_IN, frame[i], 0);
+		if (frame[i] == IN_CS || same_value(&word, &in))
+			continue;
+		if (!user && (word.kind == V_CONST || (!i && word.kind == V_RIP)))
+			continue;
+		wrong(st, "frame", "IRET to %s mode, and %s of its frame is %s",
+		      user ? "user" : "kernel", in_name(frame[i]), value_text(&word));
 	}
 }
 
@@ -130,7 +217,8 @@ static enum outcome do_iret(struct state *st)
 	stack_read(st, 8, &cs);
 	stack_read(st, 24, &rsp);
 	if (is_user_cs(&cs)) {
-		check_user_exit(st, true);
+		check_user_exit(st, OUT_IRET);
+		check_frame(st, true);
 		fault_here(st, 0);
 		return STOP;
 	}
@@ -145,6 +233,7 @@ static enum outcome do_iret(struct state *st)
 		st->fence = 0;
 		return GO_ON;
 	}
+	check_frame(st, false);
 	if (cur->pti && ((st->cr3.id & CR3_IS_USER) != 0) != st->cr3_in)
 		wrong(st, "cr3", "back to the kernel on the %s page table, it was on the other",
 		      st->cr3.id & CR3_IS_USER ? "user" : "kernel");
@@ -220,7 +309,7 @@ enum outcome flow(struct state *st, const cs_insn *in, __u64 *other)
 		return do_iret(st);
 	case X86_INS_SYSRET:
 	case X86_INS_SYSEXIT:
-		check_user_exit(st, false);
+		check_user_exit(st, in->detail->x86.rex & 8 ? OUT_SYSRETQ : OUT_SYSRETL);
 		return STOP;
 	case X86_INS_RET:
 		return do_ret(st);

@@ -46,7 +46,8 @@ static bool orc_find(__u64 ip, struct orc *to)
 
 static bool is_cs(const struct value *v)
 {
-	return v->kind == V_CS || is_const(v, 0x10) || is_const(v, 0x23) || is_const(v, 0x33);
+	return v->kind == V_CS || is_const(v, KERNEL_CS) || is_const(v, USER32_CS) ||
+	       is_const(v, USER_CS);
 }
 
 void orc_check(const struct state *st)

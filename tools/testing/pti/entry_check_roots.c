@@ -127,8 +127,11 @@ size_t roots_first(struct state *out, size_t max)
 		     strncmp(s->name, "entry_SYSENTER", 14)))
 			continue;
 		st = fresh(s->addr, true, GS_USER);
-		if (!strncmp(s->name, "entry_SYSENTER", 14))
+		st.via = strstr(s->name, "compat") ? VIA_SYSCALL32 : VIA_SYSCALL;
+		if (!strncmp(s->name, "entry_SYSENTER", 14)) {
+			st.via = VIA_SYSENTER;
 			st.reg[IN_RSP] = val(V_PTR, R_ENTRY, 0);
+		}
 		add(out, max, &n, &st, s->name, "user mode");
 	}
 

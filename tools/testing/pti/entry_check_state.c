@@ -17,20 +17,6 @@ bool same_value(const struct value *a, const struct value *b)
 	return a->kind == b->kind && a->id == b->id && a->n == b->n;
 }
 
-/* Whether user mode could learn something from it, or run on it */
-bool of_kernel(const struct value *v)
-{
-	switch (v->kind) {
-	case V_NUMBER:
-	case V_CONST:
-	case V_IN:
-	case V_CS:
-		return false;
-	default:
-		return true;
-	}
-}
-
 const char *region_name(__u32 region)
 {
 	static const char * const ist[] = {
@@ -61,7 +47,7 @@ const char *in_name(__u32 id)
 {
 	static const char * const of_reg[] = {
 		"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R8", "R9", "R10", "R11",
-		"R12", "R13", "R14", "R15", "RIP", "RFLAGS", "RSP", "SS", "ORIG_RAX",
+		"R12", "R13", "R14", "R15", "RIP", "RFLAGS", "RSP", "SS", "ORIG_RAX", "CS",
 	};
 
 	return of_reg[id];

@@ -674,8 +674,8 @@ enum outcome step(struct state *st, const cs_insn *in, __u64 *other)
 		if (!op_read(st, in, 0, &v))
 			return STOP;
 		/* Vectors and the like are all the same to the paths */
-		if (op[0].type == X86_OP_IMM && v.n > 0 && v.n != 0x10 && v.n != 0x23 &&
-		    v.n != 0x2b && v.n != 0x33)
+		if (op[0].type == X86_OP_IMM && v.n > 0 && v.n != KERNEL_CS &&
+		    v.n != USER32_CS && v.n != USER_DS && v.n != USER_CS)
 			v = val(V_NUMBER, 0, 0);
 		else if (op[0].type == X86_OP_IMM && v.n < 0 && !image_at(v.n, 1))
 			v = val(V_NUMBER, 0, 0);
