@@ -58,10 +58,11 @@ if [ ! -x "$tool" ] || [ "$(find "$here" -name '*.[ch]' -newer "$tool")" ]; then
 	mv "$tmp/entry_check" "$tool"
 fi
 
+allow=$here/entry_check.allow
 check()
 {
 	"$tool" --expected "$here/exposure.expected" --features "$features" \
-		--allow "$here/entry_check.allow" "$@"
+		--allow "$allow" "$@"
 }
 
 if [ -z "$test" ]; then
@@ -83,7 +84,7 @@ could_not_tell()
 	echo "refused   $(head -n 1 "$tmp/out" | cut -c1-100)"
 }
 
-need strip binutils
+need objcopy binutils
 strip -o "$tmp/stripped" "$vmlinux"
 could_not_tell "no symbols" "$tmp/stripped"
 head -c 1000000 "$vmlinux" >"$tmp/cut"
@@ -101,5 +102,22 @@ header()
 header '/define X86_FEATURE_PTI\>/s|7\*32+11) /\* "pti"|7*32+31) /*|' "in its entry text"
 header '/define X86_FEATURE_PTI\>/d' "no X86_FEATURE_PTI"
 header '/define X86_FEATURE_SMAP\>/s|9\*32+20|9*32+21|' "FEATURES=FILE"
+
+# One without a function where paths begin, and one that says of it only where it is
+objcopy --strip-symbol=asm_load_gs_index "$vmlinux" "$tmp/other"
+could_not_tell "no function asm_load_gs_index" "$tmp/other"
+objcopy --strip-symbol=entry_SYSCALL_64 \
+	--add-symbol=entry_SYSCALL_64=.text:0,function,global "$vmlinux" "$tmp/other"
+could_not_tell "no function entry_SYSCALL_64" "$tmp/other"
+
+# What no path comes to is a finding, unless it is listed
+grep -v '^reach' "$allow" >"$tmp/allow"
+rc=0
+(allow=$tmp/allow; check "$vmlinux") >"$tmp/out" 2>&1 || rc=$?
+if [ $rc != 1 ] || ! grep '^nop_func: reach: no path comes here' "$tmp/out"; then
+	cat "$tmp/out"
+	echo "$me: ended with $rc, or did not say that nop_func is not reached"
+	exit 1
+fi
 
 check --mutants "$here/entry_check.mutants" "$vmlinux"

@@ -26,6 +26,7 @@
  *		 way in left it in pt_regs
  *	frame	 IRET finds a frame, and in it the words that belong there
  *	lacks	 no instruction is executed that the CPU has not
+ *	reach	 each instruction of the entry text is on a path, of some set
  *	orc	 the unwinder has data, and finds a frame where they say
  *
  * Limits: C and what it calls are taken to keep the ABI; memory that several CPUs
@@ -128,7 +129,7 @@ static bool agrees(const struct walked *w, const struct set *s)
 	return true;
 }
 
-static size_t check(struct set *sets, size_t nsets)
+size_t check(struct set *sets, size_t nsets)
 {
 	static __u8 all_met[MAX_FEATURES / 8];
 	struct walked *walked = NULL;
@@ -221,6 +222,7 @@ int main(int argc, char **argv)
 	if (allow)
 		allow_read(allow);
 	gates_find();
+	roots_need();
 	nsets = sets_make(&sets);
 
 	/* First of all, which addresses the entry code has to tell apart */
@@ -234,8 +236,8 @@ int main(int argc, char **argv)
 		return mutants_run(mutants, sets, nsets);
 	n = check(sets, nsets);
 	clock_gettime(CLOCK_MONOTONIC, &to);
+	reach_check();
 	findings_print();
-	unreached_print();
 	printf("%zu gates, %zu sets of features, %zu of which differ, %zu instructions, ",
 	       img.ngates, nsets, n, stats.insns);
 	printf("%llu states, %.1f s\n", stats.states,

@@ -243,6 +243,9 @@ struct replacement {
 
 size_t replacements(__u64 from, __u64 to, struct replacement *out, size_t max);
 
+/* entry_check.c */
+size_t check(struct set *sets, size_t n);	/* walks them all; returns how many differ */
+
 /* entry_check_sets.c */
 size_t sets_make(struct set **sets);
 bool set_knows(int feature);
@@ -256,6 +259,7 @@ struct fault_site {
 };
 
 /* entry_check_roots.c */
+void roots_need(void);
 size_t roots_first(struct state *out, size_t max);
 size_t roots_fault(const struct fault_site *f, struct state *out, size_t max);
 
@@ -267,7 +271,8 @@ struct walk_stats {
 
 extern struct walk_stats stats;
 void walk_set(struct set *s);
-void unreached_print(void);
+void reach_check(void);
+void reach_forget(void);
 bool told_apart(__u64 addr);	/* an address of which entry code tests a frame's RIP */
 void fault_here(const struct state *st, __u64 resume);
 
@@ -307,6 +312,8 @@ __u32 path_add(__u32 parent, __u64 ip, const char *what);
 __u32 path_root(const char *what);
 void paths_clear(void);
 void __printf(3, 4) wrong(const struct state *st, const char *rule, const char *fmt, ...);
+void unreached(__u64 ip, const char *what);
+bool reach_allowed(__u64 ip);
 void allow_read(const char *file);
 void allow_print(void);
 void findings_print(void);

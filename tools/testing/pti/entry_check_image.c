@@ -272,10 +272,11 @@ void gates_find(void)
 	for (i = 0; i < img.syms.n; i++) {
 		const struct symbol *s = &img.syms.v[i];
 
-		/* Under Xen PV, which does not isolate, others stand for them */
+		/* Of Xen's, those of PV, which does not isolate, are no gates of ours */
 		if (s->addr >= from && s->addr < to && s->size && !strncmp(s->name, "asm_", 4) &&
 		    strncmp(s->name, "asm_common_interrupt", 20) &&
-		    strncmp(s->name, "asm_spurious_interrupt", 22) && !strstr(s->name, "xen"))
+		    strncmp(s->name, "asm_spurious_interrupt", 22) &&
+		    strncmp(s->name, "asm_xenpv_", 10) && strncmp(s->name, "asm_exc_xen_", 12))
 			gate_add(s->name, s->addr, -1, 0);
 	}
 }

@@ -124,7 +124,7 @@ static bool run(const struct mutant *m, struct set *sets, size_t nsets)
 	struct edit edit[MAX_MATCHES];
 	cs_insn *found[MAX_MATCHES];
 	size_t n, i, edits = 0;
-	bool seen = false;
+	bool seen = false, whole = !strcmp(m->rule, "reach");
 
 	if (!s)
 		cannot("%s: the kernel has no %s", m->name, m->where);
@@ -136,12 +136,19 @@ static bool run(const struct mutant *m, struct set *sets, size_t nsets)
 		cannot("%s: no such instruction in %s: %s (%s)", m->name, m->where, m->insn,
 		       m->which);
 	fetch_forget();
-	for (i = 0; i < nsets && !seen; i++) {
+	/* That nothing comes to a place is known once all sets were walked */
+	if (whole) {
+		reach_forget();
+		check(sets, nsets);
+		reach_check();
+		seen = findings_match(m->rule, m->at);
+	}
+	for (i = 0; i < nsets && !seen && !whole; i++) {
 		walk_set(&sets[i]);
 		seen = findings_match(m->rule, m->at);
 	}
 	printf("%-9s %s: %s at %s%s%s\n", seen ? "found" : "NOT FOUND", m->name, m->rule, m->at,
-	       seen ? ", with " : "", seen ? cur->name : "");
+	       whole ? "" : seen ? ", with " : "", seen && !whole ? cur->name : "");
 	if (!seen)
 		findings_print();
 	findings_clear();

@@ -93,6 +93,7 @@ void allow_read(const char *file)
 	}
 }
 
+/* A row for that instruction; what is none is met by "*" */
 static struct allowed *allows(const char *rule, __u64 ip)
 {
 	const cs_insn *in = fetch(ip);
@@ -101,14 +102,46 @@ static struct allowed *allows(const char *rule, __u64 ip)
 	size_t i;
 
 	snprintf(label, sizeof(label), "%.*s", (int)strcspn(at, "+"), at);
-	for (i = 0; in && i < nallowed; i++) {
+	for (i = 0; i < nallowed; i++) {
 		struct allowed *a = &allowed[i];
 
 		if (!strcmp(a->rule, rule) && !fnmatch(a->where, label, 0) &&
-		    !fnmatch(a->insn, insn_text(in), 0))
+		    !fnmatch(a->insn, in ? insn_text(in) : "", 0))
 			return a;
 	}
 	return NULL;
+}
+
+static struct finding_kept *keep(const char *rule, __u64 ip, const char *text)
+{
+	struct finding_kept *k;
+
+	kept = grow(kept, nkept, sizeof(*kept));
+	k = &kept[nkept++];
+	memset(k, 0, sizeof(*k));
+	k->rule = rule;
+	k->ip = ip;
+	snprintf(k->text, sizeof(k->text), "%s", text);
+	return k;
+}
+
+bool reach_allowed(__u64 ip)
+{
+	struct allowed *a = allows("reach", ip);
+
+	if (a)
+		a->times++;
+	return a;
+}
+
+/* Of no path, nor of one set of features */
+void unreached(__u64 ip, const char *what)
+{
+	const cs_insn *in = fetch(ip);
+	char text[240];
+
+	snprintf(text, sizeof(text), "%s: %s", what, in ? insn_text(in) : "no instruction");
+	keep("reach", ip, text);
 }
 
 void wrong(const struct state *st, const char *rule, const char *fmt, ...)
@@ -138,12 +171,7 @@ void wrong(const struct state *st, const char *rule, const char *fmt, ...)
 		a->times++;
 		return;
 	}
-	kept = grow(kept, nkept, sizeof(*kept));
-	k = &kept[nkept++];
-	memset(k, 0, sizeof(*k));
-	k->rule = rule;
-	k->ip = st->at;
-	snprintf(k->text, sizeof(k->text), "%s", text);
+	k = keep(rule, st->at, text);
 	snprintf(k->set, sizeof(k->set), "%s", cur->name);
 	k->last = cur;
 	k->sets = 1;
@@ -191,22 +219,37 @@ void findings_print(void)
 		const struct finding_kept *k = &kept[i];
 
 		printf("%s: %s: %s\n", place(k->ip), k->rule, k->text);
+		if (!k->path)
+			continue;
 		printf("    in %zu sets of features, the first: %s\n", k->sets, k->set);
 		printf("%s\n", k->path);
 	}
 }
 
-/* A row that nothing needs any more should go */
+static bool has_place(const char *where)
+{
+	size_t i;
+
+	for (i = 0; i < img.syms.n; i++)
+		if (!fnmatch(where, img.syms.v[i].name, 0))
+			return true;
+	return false;
+}
+
+/* A row that nothing needs any more should go; one of what this kernel has not may stay */
 void allow_print(void)
 {
-	size_t i, n = 0;
+	size_t i, n = 0, all = 0;
 
 	for (i = 0; i < nallowed; i++) {
+		if (!allowed[i].times && !has_place(allowed[i].where))
+			continue;
+		all++;
 		if (allowed[i].times)
 			n++;
 		else
 			printf("not met here: the allowed %s at %s, %s\n", allowed[i].rule,
 			       allowed[i].where, allowed[i].insn);
 	}
-	printf("%zu of %zu rows of what is allowed in the base were met\n", n, nallowed);
+	printf("%zu of %zu rows of what is allowed in the base were met\n", n, all);
 }

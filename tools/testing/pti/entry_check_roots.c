@@ -110,6 +110,31 @@ static void gate_roots(const struct gate *g, struct state *out, size_t max, size
 	}
 }
 
+/* Where paths begin beside the gates: without one of these, less would be checked */
+void roots_need(void)
+{
+	static const struct { const char *name, *with; bool entry; } need[] = {
+		{ "entry_SYSCALL_64", NULL, true },
+		{ "entry_SYSCALL_compat", "do_fast_syscall_32", true },
+		{ "entry_SYSENTER_compat", "do_fast_syscall_32", true },
+		{ "asm_load_gs_index", NULL, true },
+		{ "ret_from_fork_asm", NULL, false },
+	};
+	const struct symbol *s;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(need); i++) {
+		if (need[i].with && !symbol_find(&img.syms, need[i].with))
+			continue;
+		s = symbol_find(&img.syms, need[i].name);
+		if (!s || !s->size)
+			cannot("%s: no function %s, where paths begin", img.file, need[i].name);
+		if (need[i].entry && (s->addr < img.text_start || s->addr >= img.text_end))
+			cannot("%s: %s, where paths begin, is not in its entry text", img.file,
+			       need[i].name);
+	}
+}
+
 size_t roots_first(struct state *out, size_t max)
 {
 	const struct symbol *s;
@@ -137,23 +162,19 @@ size_t roots_first(struct state *out, size_t max)
 
 	/* A child goes to user mode from here, on a stack that the kernel made */
 	s = symbol_find(&img.syms, "ret_from_fork_asm");
-	if (s) {
-		st = fresh(s->addr, false, GS_KERNEL);
-		st.in_entry = 0;
-		st.reg[IN_RSP] = val(V_PTR, R_THREAD, -REGS_SIZE);
-		user_regs(&st, R_THREAD, -REGS_SIZE);
-		add(out, max, &n, &st, s->name, "the scheduler");
-	}
+	st = fresh(s->addr, false, GS_KERNEL);
+	st.in_entry = 0;
+	st.reg[IN_RSP] = val(V_PTR, R_THREAD, -REGS_SIZE);
+	user_regs(&st, R_THREAD, -REGS_SIZE);
+	add(out, max, &n, &st, s->name, "the scheduler");
 
 	/* Runs with the user's GS base, and may fault then */
 	s = symbol_find(&img.syms, "asm_load_gs_index");
-	if (s && policy_followed(s->addr)) {
-		st = fresh(s->addr, false, GS_KERNEL);
-		st.in_entry = 0;
-		st.reg[IN_RSP] = val(V_PTR, R_THREAD, -1024);
-		slot_write(&st, R_THREAD, -1024, 8, val(V_CALLER, 0, 0));
-		add(out, max, &n, &st, s->name, "C");
-	}
+	st = fresh(s->addr, false, GS_KERNEL);
+	st.in_entry = 0;
+	st.reg[IN_RSP] = val(V_PTR, R_THREAD, -1024);
+	slot_write(&st, R_THREAD, -1024, 8, val(V_CALLER, 0, 0));
+	add(out, max, &n, &st, s->name, "C");
 	return n;
 }
 

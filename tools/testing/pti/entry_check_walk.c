@@ -30,7 +30,10 @@ static size_t nfaults;
 static __u64 special[16];
 static size_t nspecial;
 
-static __u8 *visited;		/* bytes of entry text at which an instruction began */
+/* Bytes of entry text that were executed */
+#define BEGINS	1		/* an instruction begins there */
+#define INSIDE	2
+static __u8 *visited;
 
 bool told_apart(__u64 addr)
 {
@@ -90,16 +93,21 @@ static void push(const struct state *st)
 	todo[ntodo++] = *st;
 }
 
-static void visit(__u64 ip)
+static void visit(const cs_insn *in)
 {
-	if (ip < img.text_start || ip >= img.text_end)
+	__u64 at = in->address - img.text_start, end = img.text_end - img.text_start;
+	int i;
+
+	if (in->address < img.text_start || at >= end)
 		return;
 	if (!visited)
-		visited = calloc(1, img.text_end - img.text_start);
-	if (visited && !visited[ip - img.text_start]) {
-		visited[ip - img.text_start] = 1;
-		stats.insns++;
-	}
+		visited = calloc(1, end);
+	if (!visited)
+		cannot("out of memory");
+	stats.insns += !(visited[at] & BEGINS);
+	visited[at] |= BEGINS;
+	for (i = 1; i < in->size && at + i < end; i++)
+		visited[at + i] |= INSIDE;
 }
 
 static void one_path(struct state *st)
@@ -128,7 +136,7 @@ static void one_path(struct state *st)
 			wrong(st, "text", "no instruction");
 			return;
 		}
-		visit(st->ip);
+		visit(in);
 		orc_check(st);
 		if (st->gs == GS_USER && extable_find(st->ip, &resume))
 			fault_here(st, resume);
@@ -186,23 +194,42 @@ void walk_set(struct set *s)
 	}
 }
 
-/* Functions of the entry text that no path has seen */
-void unreached_print(void)
+/* Forgets what was reached */
+void reach_forget(void)
 {
-	size_t i, n = 0;
+	if (visited)
+		memset(visited, 0, img.text_end - img.text_start);
+}
+
+/*
+ * All of the entry text lies on a path, but for padding and for what entry_check.allow
+ * lists: a root that is not found, or a path that ends too early, shows in this.
+ */
+void reach_check(void)
+{
+	const struct symbol *said = NULL;
+	const cs_insn *in;
 	__u64 at;
 
-	for (i = 0; i < img.syms.n; i++) {
-		const struct symbol *s = &img.syms.v[i];
+	for (at = img.text_start; visited && at < img.text_end; at++) {
+		const struct symbol *s = symbol_at(&img.syms, at);
+		__u8 seen = visited[at - img.text_start];
 
-		if (!s->size || s->addr < img.text_start || s->addr + s->size > img.text_end)
+		if (seen & BEGINS && reach_allowed(at))
+			unreached(at, "listed as not reached, and a path comes here");
+		if (seen) {
+			said = NULL;
 			continue;
-		for (at = s->addr; at < s->addr + s->size; at++)
-			if (visited && visited[at - img.text_start])
-				break;
-		if (at == s->addr + s->size)
-			printf("%s%s", n++ ? ", " : "not reached: ", s->name);
+		}
+		in = fetch(at);
+		if (in && in->id != X86_INS_NOP && in->id != X86_INS_INT3 &&
+		    !reach_allowed(at) && (!said || said != s)) {
+			unreached(at, "no path comes here");
+			said = s;
+		}
+		/* What is no instruction is looked at byte by byte */
+		while (in && at < in->address + in->size - 1 &&
+		       !visited[at + 1 - img.text_start])
+			at++;
 	}
-	if (n)
-		putchar('\n');
 }
