@@ -23,7 +23,7 @@ static int connect_unix(const char *path)
 	int fd;
 
 	if (strlen(path) >= sizeof(addr.sun_path)) {
-		fprintf(stderr, "walk: %s: too long for a socket\n", path);
+		fprintf(stderr, "%s: too long for a socket\n", path);
 		return -1;
 	}
 	memcpy(addr.sun_path, path, strlen(path));
@@ -44,13 +44,13 @@ static int connect_tcp(const char *where)
 	int fd;
 
 	if (!colon || (size_t)(colon - where) >= sizeof(host)) {
-		fprintf(stderr, "walk: %s: neither a path nor HOST:PORT\n", where);
+		fprintf(stderr, "%s: neither a path nor HOST:PORT\n", where);
 		return -1;
 	}
 	memcpy(host, where, colon - where);
 	host[colon - where] = '\0';
 	if (getaddrinfo(*host ? host : "localhost", colon + 1, &hints, &ai)) {
-		fprintf(stderr, "walk: %s: no such address\n", where);
+		fprintf(stderr, "%s: no such address\n", where);
 		return -1;
 	}
 	fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC, 0);

@@ -71,7 +71,7 @@ int symbols_read(struct symbols *s, const char *vmlinux)
 		return -1;
 	symtab = find_symtab(eh, size);
 	if (!symtab) {
-		fprintf(stderr, "walk: %s: not an ELF64 file with symbols\n", vmlinux);
+		fprintf(stderr, "%s: not an ELF64 file with symbols\n", vmlinux);
 		return -1;
 	}
 	strtab = (const struct elf64_shdr *)((const char *)eh + eh->e_shoff) + symtab->sh_link;

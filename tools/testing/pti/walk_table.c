@@ -28,7 +28,7 @@ int guest_map(struct guest *g, const char *file, __u64 megabytes)
 	int fd;
 
 	if (megabytes > 2047) {
-		fprintf(stderr, "walk: %llu MB of guest memory: more than 2047 has a PCI hole\n",
+		fprintf(stderr, "%llu MB of guest memory: more than 2047 has a PCI hole\n",
 			megabytes);
 		return -1;
 	}
@@ -39,7 +39,7 @@ int guest_map(struct guest *g, const char *file, __u64 megabytes)
 	}
 	g->size = megabytes << 20;
 	if ((__u64)st.st_size < g->size) {
-		fprintf(stderr, "walk: %s is smaller than %llu MB\n", file, megabytes);
+		fprintf(stderr, "%s is smaller than %llu MB\n", file, megabytes);
 		return -1;
 	}
 	base = mmap(NULL, g->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -85,7 +85,7 @@ __u8 *guest_at(const struct guest *g, __u64 pa)
 		return NULL;
 	if (g->fresh && !g->fresh[pa >> PAGE_SHIFT]) {
 		if (g->vm->ops->fetch(g->vm, page, g->base + page)) {
-			fprintf(stderr, "walk: cannot read the guest's memory at %llx\n", page);
+			fprintf(stderr, "cannot read the guest's memory at %llx\n", page);
 			exit(2);
 		}
 		g->fresh[pa >> PAGE_SHIFT] = true;
