@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "sweep.h"
@@ -127,6 +128,25 @@ static bool read_pages(const struct sweep *s, __u64 root, __u64 va, __u8 *to, si
 	return true;
 }
 
+/* Code of the guest into the file that objdump reads; whether that went well, or a complaint */
+static bool copy_range(struct sweep *s, const struct range *range, __u64 root, int fd)
+{
+	static __u8 code[1 << 16];
+	size_t n = range->to - range->from;
+
+	if (range->from >= range->to || n > sizeof(code) ||
+	    !read_pages(s, root, range->from, code, n)) {
+		fprintf(stderr, "sweep: cannot read the guest's entry code at %s\n",
+			where(s, range->from));
+		return false;
+	}
+	if (ftruncate(fd, 0) || pwrite(fd, code, n, 0) != (ssize_t)n) {
+		perror("sweep: a copy of the entry code");
+		return false;
+	}
+	return true;
+}
+
 /**
  * text_read() - read the swept text from guest memory
  * @s:	the sweep; symbols, guest memory and the paging level are known
@@ -135,31 +155,34 @@ static bool read_pages(const struct sweep *s, __u64 root, __u64 va, __u8 *to, si
  */
 int text_read(struct sweep *s)
 {
-	char file[] = "/tmp/pti-sweep.XXXXXX";
-	int fd = mkstemp(file), i, r = fd < 0;
+	/* In memory, and inherited by objdump: no directory can be full or read-only */
+	int fd = memfd_create("pti-sweep", 0), i, r = 0;
 	struct regs regs;
+	char file[32];
 
+	if (fd < 0) {
+		perror("sweep: a copy of the entry code");
+		return -1;
+	}
+	snprintf(file, sizeof(file), "/dev/fd/%d", fd);
 	find_ranges(s);
-	if (!r && regs_read(s, &regs))
+	if (regs_read(s, &regs)) {
+		fprintf(stderr, "sweep: the emulator does not answer\n");
 		r = -1;
+	}
 	for (i = 0; !r && i < s->text.n_ranges; i++) {
 		const struct range *range = &s->text.range[i];
-		static __u8 code[1 << 16];
-		size_t n = range->to - range->from;
 
-		if (range->from >= range->to || n > sizeof(code) ||
-		    !read_pages(s, kernel_root(&regs), range->from, code, n) ||
-		    ftruncate(fd, 0) || pwrite(fd, code, n, 0) != (ssize_t)n ||
-		    disassemble(&s->text, file, range->from))
+		if (!copy_range(s, range, kernel_root(&regs), fd)) {
 			r = -1;
+		} else if (disassemble(&s->text, file, range->from)) {
+			fprintf(stderr, "sweep: objdump cannot take apart the code at %s\n",
+				where(s, range->from));
+			r = -1;
+		}
 	}
-	if (fd >= 0) {
-		close(fd);
-		unlink(file);
-	}
-	if (r)
-		fprintf(stderr, "sweep: cannot read the entry code of the guest\n");
-	return r ? -1 : 0;
+	close(fd);
+	return r;
 }
 
 /** text_reached() - an instruction was about to be executed by a path */
