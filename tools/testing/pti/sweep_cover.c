@@ -69,6 +69,7 @@ static int by_addr(const void *a, const void *b)
 static int read_file(const char *name, struct line **lines, size_t *n)
 {
 	FILE *f = fopen(name, "r");
+	size_t had = *n;
 	char row[512];
 
 	if (!f) {
@@ -83,12 +84,16 @@ static int read_file(const char *name, struct line **lines, size_t *n)
 			continue;
 		if (*n % 1024 == 0)
 			*lines = realloc(*lines, (*n + 1024) * sizeof(l));
-		if (!*lines)
-			break;
+		if (!*lines) {
+			perror(name);
+			exit(2);
+		}
 		(*lines)[(*n)++] = l;
 	}
 	fclose(f);
-	return *n ? 0 : -1;
+	if (*n == had)
+		fprintf(stderr, "sweep: %s: no rows of --cover in it\n", name);
+	return *n > had ? 0 : -1;
 }
 
 static size_t unite(struct line *l, size_t n)
