@@ -112,7 +112,9 @@ struct path {
 	unsigned int insns;	/* steps of the round without injections */
 	__u64 trace[MAX_STEPS];
 	bool done[N_KINDS];
-	unsigned int injected[N_KINDS], failed[N_KINDS];
+	unsigned int injected[N_KINDS];	/* in rounds that went this way */
+	unsigned int tried[N_KINDS];	/* in the round that is under way */
+	unsigned int failed[N_KINDS];
 	unsigned int missed;	/* rounds that went another way */
 };
 

@@ -337,7 +337,7 @@ enum vm_result inject(struct sweep *s, enum kind kind, struct path *p, struct re
 	enum vm_result result;
 
 	s->now_addr = r->v[RIP];
-	p->injected[kind]++;
+	p->tried[kind]++;
 	result = snapshot_take(s, &before, r);
 	if (!result)
 		result = break_set(s, r->v[RIP]);

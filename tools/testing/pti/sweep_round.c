@@ -91,7 +91,7 @@ static enum vm_result inject_in_nmi(struct sweep *s, struct round *rd)
 		return VM_OK;
 	rd->tried[rd->n_tried++] = ip;
 	if (rd->kind == K_HELD) {
-		rd->p->injected[K_HELD]++;
+		rd->p->tried[K_HELD]++;
 		rd->spent = true;
 		return inject_raise(s, K_NMI);
 	}
@@ -274,6 +274,7 @@ static enum vm_result find_back(struct sweep *s, struct round *rd)
 static void finish(struct sweep *s, struct round *rd)
 {
 	struct path *p = rd->p;
+	enum kind kind;
 
 	if (p->via && !rd->came_by) {
 		p->missed++;
@@ -284,6 +285,8 @@ static void finish(struct sweep *s, struct round *rd)
 	else if (rd->strayed || (rd->steps != p->insns && !repeats(rd)))
 		failure(s, p, rd->kind, "another way than uninterrupted: %u instructions, not %u",
 			rd->steps, p->insns);
+	for (kind = 0; kind < N_KINDS; kind++)
+		p->injected[kind] += p->tried[kind];
 	p->done[rd->kind] = true;
 }
 
@@ -302,6 +305,7 @@ enum vm_result round_run(struct sweep *s, struct path *p, enum kind kind, struct
 	enum vm_result result = VM_OK;
 
 	memset(&rd, 0, sizeof(rd));
+	memset(p->tried, 0, sizeof(p->tried));
 	rd.p = p;
 	rd.kind = kind;
 	rd.r = *r;
