@@ -168,9 +168,11 @@ guest='' helper=''
 cleanup()
 {
 	trap '' INT TERM HUP
-	[ -z "$guest" ] || kill "$guest" 2>/dev/null || :
+	# The helper first: it may have something to write about what it was doing.
 	[ -z "$helper" ] || kill "$helper" 2>/dev/null || :
+	[ -z "$guest" ] || kill "$guest" 2>/dev/null || :
 	[ -z "$guest" ] || wait "$guest" 2>/dev/null || :
+	[ -z "$helper" ] || wait "$helper" 2>/dev/null || :
 	[ -z "${ram:-}" ] || rm -f "$ram"
 	rm -rf "$tmp"
 }

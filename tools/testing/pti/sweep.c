@@ -10,10 +10,12 @@
  */
 #include <getopt.h>
 #include <linux/elf.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <time.h>
 
 #include "sweep.h"
@@ -70,6 +72,26 @@ static bool same_kernel(struct sweep *s, const struct regs *r)
 	return false;
 }
 
+/* SIGTERM and SIGINT can be read, as a file, and interrupt nothing */
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/** told_to_end() - whether a signal comes in this time that wants the sweep to end */
+bool told_to_end(const struct sweep *s, int ms)
+{
+	struct pollfd p = { .fd = s->signals, .events = POLLIN };
+
+	return poll(&p, 1, ms) > 0;
+}
+
 static int left_ms(void)
 {
 	time_t left = deadline - time(NULL);
@@ -114,6 +136,15 @@ static void lost(struct sweep *s, enum vm_result result)
 {
 	struct regs r;
 
+	/* Who ends the sweep ends the emulator, too, which may be quicker */
+	if (told_to_end(s, result == VM_GONE ? SIGNAL_MS : 0)) {
+		if (s->now)
+			note(s, "ended by a signal at %s of %s, %s",
+			     where(s, s->now_addr), s->now->name, kind_name[s->kind]);
+		else
+			note(s, "ended by a signal");
+		return;
+	}
 	if (!s->now) {
 		if (result == VM_GONE && s->remote.said_exit)
 			note(s, "the guest ended before all paths were seen");
@@ -166,8 +197,11 @@ static enum vm_result look(struct sweep *s)
 		result = step(s, &r);
 	while (!result && !finished(s) && s->failures < MAX_FAILURES) {
 		result = paths_arm(s);
+		/* Until a path begins it may be long */
+		s->remote.wake = s->signals;
 		if (!result)
 			result = run(s, &r, left_ms());
+		s->remote.wake = -1;
 		if (!result && r.v[RIP] == s->exec)
 			result = program_begins(s, &r);
 		p = result ? NULL : path_at(s, &r);
@@ -197,6 +231,8 @@ static bool report(const struct sweep *s, FILE *f)
 	enum kind kind;
 	int i;
 
+	if (!finished(s))
+		fprintf(f, "PARTIAL: what was not done, and why, is told at the end\n");
 	fprintf(f, "%-30s %6s", "path", "insns");
 	for (kind = K_NMI; kind < N_KINDS; kind++)
 		if (s->kinds[kind])
@@ -291,6 +327,7 @@ static int prepare(struct sweep *s, const char *vmlinux)
 	enum vm_result result = break_set(s, s->exec);
 	struct regs r;
 
+	s->remote.wake = s->signals;
 	do {
 		if (!result)
 			result = run(s, &r, left_ms());
@@ -299,6 +336,11 @@ static int prepare(struct sweep *s, const char *vmlinux)
 		if (!result && strcmp(s->program, SCRIPT))
 			result = step(s, &r);
 	} while (!result && strcmp(s->program, SCRIPT));
+	s->remote.wake = -1;
+	if (told_to_end(s, 0)) {
+		fprintf(stderr, "sweep: ended by a signal before %s began\n", SCRIPT);
+		return -1;
+	}
 	if (result) {
 		fprintf(stderr, "sweep: the guest %s before %s began%s\n",
 			result == VM_GONE ? "ended" : "went on",
@@ -404,6 +446,11 @@ int main(int argc, char **argv)
 		complain();
 
 	signal(SIGPIPE, SIG_IGN);
+	s->signals = open_signals();
+	if (s->signals < 0) {
+		perror("sweep: signals");
+		return 2;
+	}
 	s->vendor = strncmp(model, "amd", 3) ? 'i' : 'a';
 	deadline = time(NULL) + seconds;
 	/* Before all that takes time: the guest is stopped at once */

@@ -32,6 +32,7 @@
 #define MAX_STEPS	1024	/* of a round */
 #define MAX_REQUESTS	8	/* that the emulator may have for a CPU */
 #define STOP_MS		10000	/* how long a stop may take to come */
+#define SIGNAL_MS	2000	/* and a signal that others have had, too */
 
 #define EFLAGS_IF	BIT_ULL(9)
 
@@ -145,6 +146,7 @@ struct sweep {
 	struct path *now;
 	enum kind kind;
 	__u64 now_addr;
+	int signals;		/* what can be read when the sweep is to end */
 	unsigned int failures;
 	char note[MAX_NOTES][256];
 	int n_notes;
@@ -204,6 +206,7 @@ int cover_write(const struct sweep *s, const char *file);
 int cover_report(const char *uncovered, char **files, int n);
 
 /* sweep.c */
+bool told_to_end(const struct sweep *s, int ms);
 void __printf(2, 3) note(struct sweep *s, const char *fmt, ...);
 void __printf(4, 5) failure(struct sweep *s, struct path *p, enum kind kind, const char *fmt, ...);
 

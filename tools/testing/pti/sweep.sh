@@ -16,10 +16,11 @@ Usage: sweep.sh [OPTION...]
   --machine NAME   only this one: intel, nofsgsbase, bhi or amd
   --paths PATTERN  only paths with such names; several are parted by |
   --kinds LIST     of nmi,mce,held,fault,int3,nested
-  --time SECONDS   limit for each guest (default: 800, with --full 1500)
+  --time SECONDS   limit for each guest (default: 800, with --full 700)
 
 Each machine's report is in build/results/sweep-NAME.txt, also of a run that did not
-come to its end. Exit status: 0 nothing found, 1 findings, 2 could not tell.
+come to its end: that one begins with PARTIAL. Exit status: 0 nothing found, 1 findings,
+2 could not tell.
 END
 }
 
@@ -45,7 +46,7 @@ while [ $# -gt 0 ]; do
 	shift 2
 done
 : "${machines:=$([ "$full" ] && echo "intel nofsgsbase bhi amd" || echo intel)}"
-: "${limit:=$([ "$full" ] && echo 1500 || echo 800)}"
+: "${limit:=$([ "$full" ] && echo 700 || echo 800)}"
 for f in bzImage vmlinux; do
 	[ -r "$image/$f" ] || die "no $image/$f: \"make kernel\" or \"make stock\" makes it"
 done
@@ -88,6 +89,7 @@ one_machine()
 	esac
 	cat >"$tmp/attached" <<END
 rc=0
+trap : TERM
 "$tmp/sweep" --programs "$build/guest" --run "$programs" --paths '${paths:-$these}' --kinds $kinds \\
 	--time $((limit - 30)) --cover "$results/sweep-$1.cover" --out "$results/sweep-$1.txt" 2>&3 || rc=\$?
 echo \$rc >"$tmp/status"

@@ -103,8 +103,12 @@ static enum vm_result inject_in_nmi(struct sweep *s, struct round *rd)
 	return result;
 }
 
+/* The machine is left in the middle of a round only if there is to be no other */
 static enum vm_result inject_at(struct sweep *s, struct round *rd)
 {
+	s->now_addr = rd->r.v[RIP];
+	if (told_to_end(s, 0))
+		return VM_ERROR;
 	if (rd->kind == K_TRACE || rd->again)
 		return VM_OK;
 	if (repeats(rd))

@@ -98,14 +98,17 @@ enum vm_result remote_send(struct remote *r, const char *data)
 	return send_all(r, packet, n);
 }
 
-/* One byte, or -1 after the time, or -2 at the end of the connection */
+/* One byte, or -1 after the time or if woken, or -2 at the end of the connection */
 static int next_byte(struct remote *r, int ms)
 {
 	if (r->used == r->have) {
-		struct pollfd p = { .fd = r->fd, .events = POLLIN };
+		struct pollfd p[] = {
+			{ .fd = r->fd, .events = POLLIN },
+			{ .fd = r->wake, .events = POLLIN },	/* none if negative */
+		};
 		ssize_t n;
 
-		if (poll(&p, 1, ms) <= 0)
+		if (poll(p, ARRAY_SIZE(p), ms) <= 0 || !p[0].revents)
 			return -1;
 		n = recv(r->fd, r->buf, sizeof(r->buf), 0);
 		if (n <= 0)
@@ -359,6 +362,7 @@ enum vm_result remote_open(struct remote *r, const char *where)
 	char reply[256];
 
 	memset(r, 0, sizeof(*r));
+	r->wake = -1;
 	r->fd = strchr(where, '/') ? connect_unix(where) : connect_tcp(where);
 	if (r->fd < 0)
 		return VM_ERROR;

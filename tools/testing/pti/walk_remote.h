@@ -20,6 +20,7 @@ struct remote_reg {
 
 struct remote {
 	int fd;
+	int wake;		/* what can be read when no more is to be waited, or -1 */
 	bool said_exit;		/* the guest has ended, and QEMU has said so */
 	bool no_ack;		/* the next packet says that the answer has come */
 	unsigned int posted;	/* packets of which the answer is not read yet */
