@@ -82,8 +82,8 @@ one_machine()
 		;;
 	# 32-bit SYSCALL; an uncorrected error is the end of such a machine.
 	amd)
-		model=amd these='32-bit*|SYSCALL*|int80*|#PF|NMI*|timer from kernel|load*'
-		programs="entry_syscall_64 entry_syscall_32 entry_fault_64"
+		model=amd these='32-bit*|SYSCALL*|int80*|#PF|bad IRET*|NMI*|timer from kernel|load*'
+		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64"
 		;;
 	*) die "no machine \"$1\"; there are: intel nofsgsbase bhi amd" ;;
 	esac

@@ -29,6 +29,7 @@ struct line {
 
 struct excuse {
 	char symbol[96], text[96], reason[256];
+	unsigned int insns;
 	bool used;
 };
 
@@ -196,11 +197,15 @@ static int read_excuses(const char *name, struct excuse *e, int max)
 		return -1;
 	}
 	while (fgets(row, sizeof(row), f)) {
+		char more;
+
 		if (*row == '#' || strspn(row, " \t\n") == strlen(row))
 			continue;
-		if (n == max || sscanf(row, " %95[^| \t] | %95[^|] | %255[^\n]", e[n].symbol,
-				       e[n].text, e[n].reason) != 3) {
-			fprintf(stderr, "sweep: %s: not three columns: %s", name, row);
+		if (n == max || sscanf(row, " %95[^| \t] | %95[^|] | %u %c %255[^\n]", e[n].symbol,
+				       e[n].text, &e[n].insns, &more, e[n].reason) != 5 ||
+		    more != '|' || !e[n].insns) {
+			fprintf(stderr, "sweep: %s: wants four columns, a number third: %s",
+				name, row);
 			n = -1;
 			break;
 		}
@@ -213,36 +218,47 @@ static int read_excuses(const char *name, struct excuse *e, int max)
 	return n;
 }
 
-static struct excuse *excuse_for(struct excuse *e, int n, const struct line *l)
+static bool is_about(const struct excuse *e, const struct line *l)
 {
+	regex_t regex;
+	bool match;
+
+	if (fnmatch(e->symbol, l->symbol, 0))
+		return false;
+	if (!strcmp(e->text, "*"))
+		return true;
+	if (regcomp(&regex, e->text, REG_EXTENDED | REG_NOSUB))
+		return false;
+	match = !regexec(&regex, l->text, 0, NULL, 0);
+	regfree(&regex);
+	return match;
+}
+
+/*
+ * A reason is for so many instructions and no others: what follows them needs one of its
+ * own.  The longest that is not longer than what is not reached, or, to be told of, any.
+ */
+static struct excuse *excuse_for(struct excuse *e, int n, const struct line *l, size_t insns)
+{
+	struct excuse *best = NULL;
 	int i;
 
-	for (i = 0; i < n; i++) {
-		regex_t regex;
-		bool match;
-
-		if (fnmatch(e[i].symbol, l->symbol, 0))
-			continue;
-		if (!strcmp(e[i].text, "*"))
-			return &e[i];
-		if (regcomp(&regex, e[i].text, REG_EXTENDED | REG_NOSUB))
-			continue;
-		match = !regexec(&regex, l->text, 0, NULL, 0);
-		regfree(&regex);
-		if (match)
-			return &e[i];
-	}
-	return NULL;
+	for (i = 0; i < n; i++)
+		if (is_about(&e[i], l) &&
+		    (!best || best->insns > insns ||
+		     (e[i].insns <= insns && e[i].insns > best->insns)))
+			best = &e[i];
+	return best;
 }
 
 /**
  * cover_report() - put together what the guests left, and say what no path reached
- * @uncovered:	file with the reasons: symbol | first instruction | reason
+ * @uncovered:	file with the reasons: symbol | first instruction | how many | reason
  * @files:	of cover_write()
  * @n:		their number
  *
- * Return: 0, 1 if something was not reached and has no reason or if less than 95 % of
- * .entry.text was, 2 if it cannot be told.
+ * Return: 0, 1 if something was not reached and has no reason, or one for another number
+ * of instructions, or if less than 95 % of .entry.text was, 2 if it cannot be told.
  */
 int cover_report(const char *uncovered, char **files, int n)
 {
@@ -262,28 +278,35 @@ int cover_report(const char *uncovered, char **files, int n)
 	lines = unite_families(l, lines);
 	for (i = 0; i < lines; i = j) {
 		struct excuse *e;
+		bool fits;
 
 		j = i + 1;
-		total++;
 		if (l[i].reached) {
+			total++;
 			reached++;
 			continue;
 		}
-		for (; j < lines && !l[j].reached && !strcmp(l[j].symbol, l[i].symbol); j++)
-			total++;
-		e = excuse_for(excuses, n_excuses, &l[i]);
+		while (j < lines && !l[j].reached && !strcmp(l[j].symbol, l[i].symbol))
+			j++;
+		e = excuse_for(excuses, n_excuses, &l[i], j - i);
+		fits = e && e->insns <= j - i;
+		if (fits)
+			j = i + e->insns;
+		total += j - i;
 		if (e)
 			e->used = true;
-		else
+		if (!fits)
 			bare++;
-		if (e && !strncmp(e->reason, CANNOT, strlen(CANNOT))) {
+		else if (!strncmp(e->reason, CANNOT, strlen(CANNOT)))
 			cannot += j - i;
-			total -= j - i;
-		}
 		printf("not reached: %s+%#x..+%#x, %zu instructions from \"%s\": %s\n", l[i].symbol,
 		       l[i].offset, l[j - 1].offset, j - i, l[i].text,
-		       e ? e->reason : "NO REASON");
+		       fits ? e->reason : "NO REASON");
+		if (e && !fits)
+			printf("%s: the reason there is for %u instructions: %s\n", uncovered,
+			       e->insns, e->reason);
 	}
+	total -= cannot;
 	for (file = 0; file < n_excuses; file++)
 		if (!excuses[file].used)
 			printf("%s: no longer needed: %s | %s\n", uncovered, excuses[file].symbol,
@@ -291,5 +314,5 @@ int cover_report(const char *uncovered, char **files, int n)
 	printf("coverage: %u of %u instructions, %.1f %%; %u more cannot run here\n", reached,
 	       total, 100.0 * reached / total, cannot);
 	printf("%u ranges have no reason\n", bare);
-	return bare || 100 * reached < WANTED_PERCENT * total;
+	return bare || 100 * reached < WANTED_PERCENT * total ? 1 : 0;
 }
