@@ -13,6 +13,13 @@
  * The page fault and the int3 are made by the debugger: it has the handler call a
  * function that reads an address which is not there, and puts an int3 into its text, of
  * which it then plays the handler as the kernel's text patching would.
+ *
+ * Not injected is a #DB by a breakpoint on data.  within_cpu_entry() of hw_breakpoint.c
+ * refuses one, to ptrace and perf alike, on whatever the entry code touches before the
+ * stack and CR3 are the kernel's, or after they are the user's again (dbg_deny tests
+ * that).  User memory no instruction of this text touches.  What is left are breakpoints of
+ * perf that the kernel allows: on the stack of a task, where a push or pop hits on the
+ * kernel's page table, and on espfix's, where IRET does and the #DB is taken in user mode.
  */
 #include <errno.h>
 #include <string.h>
