@@ -322,6 +322,9 @@ start_qemu()
 			-chardev "socket,id=gdb,path=$tmp/gdb,server=on,wait=off" \
 			-gdb chardev:gdb ${stopped:+-S} \
 			-chardev "pipe,id=line,path=$tmp/line" -serial chardev:line
+	else
+		# A second port, which a test may have interrupt it.
+		set -- "$@" -serial null
 	fi
 	if [ "$dimm" ]; then
 		mkfifo "$tmp/monitor.in" "$tmp/monitor.out"

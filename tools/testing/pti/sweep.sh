@@ -67,7 +67,7 @@ all64="entry_syscall_64 entry_fault_64 entry_trap_64 espfix_64 sigctx_64 dbg_ptr
 one_machine()
 {
 	model=affected append= these='*'
-	programs="vsys_64 $all64 entry_syscall_32"
+	programs="vsys_64 $all64 entry_irq_64 entry_syscall_32"
 	case $1 in
 	intel) ;;
 	# What RDMSR and SWAPGS do where user mode cannot write its GS base.

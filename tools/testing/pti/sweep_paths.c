@@ -81,6 +81,7 @@ static struct path paths[] = {
 	{ "IPI from user", NULL, NULL, NULL, "asm_sysvec_irq_work", IRET, FROM_USER },
 	{ "IPI from kernel", NULL, NULL, NULL,
 	  "asm_sysvec_irq_work", "restore_regs_and_return_to_kernel", FROM_KERNEL },
+	{ "device from user", "entry_irq_64", NULL, NULL, "asm_common_interrupt", IRET, FROM_USER },
 	{ "device from kernel", NULL, NULL, NULL,
 	  "asm_common_interrupt", "restore_regs_and_return_to_kernel", FROM_KERNEL },
 

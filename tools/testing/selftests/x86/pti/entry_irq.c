@@ -4,14 +4,20 @@
  *
  * One thread compares all its registers, the stack pointer included, with
  * what they were, again and again, while timer interrupts and, with a second
- * CPU, function-call interrupts arrive at instructions that nobody chose.
+ * CPU, function-call interrupts arrive at instructions that nobody chose.  A
+ * serial port interrupts where user code asks it to.
  *
  * What it catches: interrupt entries and exits that lose a register or the
  * flags, and vectors whose stubs or stacks are absent from the user page
  * table (that is a triple fault, and the run has no end).
  */
+#include <fcntl.h>
 #include <linux/membarrier.h>
 #include <linux/perf_event.h>
+#include <linux/serial.h>
+#include <linux/serial_reg.h>
+#include <sys/io.h>
+#include <sys/ioctl.h>
 #include "regs.h"
 #include "threads.h"
 
@@ -30,12 +36,12 @@ static unsigned long irq_count(const char *name)
 	if (!f)
 		return 0;
 	while (fgets(line, sizeof(line), f)) {
-		char *at = strstr(line, name);
+		char *at = strchr(line, ':');
 		int cpu;
 
-		if (!at)
+		if (!at || !strstr(line, name))
 			continue;
-		at += strlen(name);
+		at++;
 		for (cpu = 0; cpu <= spin_cpu; cpu++)
 			count = strtoul(at, &at, 10);
 	}
@@ -104,6 +110,73 @@ static void spin(const char *name, void (*helper)(void *))
 			 arrived, regs_spins);
 }
 
+/* The one CPU that is interrupted. */
+static int cpu_of_irq(int irq)
+{
+	char name[64];
+	int cpu = 0;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/irq/%d/effective_affinity_list", irq);
+	f = fopen(name, "r");
+	if (f) {
+		if (fscanf(f, "%d", &cpu) != 1)
+			cpu = 0;
+		fclose(f);
+	}
+	return cpu;
+}
+
+/*
+ * Where the registers of a serial port are that the kernel has open, or 0; this
+ * thread runs where it interrupts.
+ */
+static unsigned int open_port(const char *name)
+{
+	struct serial_struct serial = { };
+	int fd = open(name, O_RDWR | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0 || ioctl(fd, TIOCGSERIAL, &serial) || !serial.type ||
+	    !serial.irq || !serial.port || ioperm(serial.port, 8, 1))
+		return 0;
+	spin_cpu = cpu_of_irq(serial.irq);
+	pti_pin(spin_cpu);
+	return serial.port;
+}
+
+/*
+ * A port that has nothing to send interrupts as soon as it is told to say so:
+ * at the OUT, or behind it.  The kernel finds nothing to do.
+ */
+static void test_device(void)
+{
+	unsigned int port = open_port("/dev/ttyS1");
+	unsigned long first, n, rounds = pti_rounds(10000);
+	unsigned char ier;
+	bool same = true;
+
+	if (!port) {
+		ksft_test_result_skip("device interrupts: no second serial port\n");
+		return;
+	}
+	ier = inb(port + UART_IER) & ~UART_IER_THRI;
+	first = irq_count("ttyS1");
+	for (n = 0; n < rounds && same; n++) {
+		outb(ier, port + UART_IER);
+		regs_markers();
+		regs_in[REG_DX] = port + UART_IER;
+		regs_in[REG_AX] = ier | UART_IER_THRI;
+		regs_run(site_out);
+		same = regs_same("device interrupts", regs_out, 0);
+	}
+	outb(ier, port + UART_IER);
+	n = irq_count("ttyS1") - first;
+	ksft_test_result(same && n, "device interrupts: %lu in %lu rounds\n", n,
+			 rounds);
+	spin_cpu = 0;
+	pti_pin(spin_cpu);
+}
+
 /*
  * The tick alone is slow.  A sampling clock of this thread adds an interrupt
  * each 50 us while it runs.
@@ -125,7 +198,7 @@ int main(int argc, char **argv)
 	int fd;
 
 	pti_start(argc, argv);
-	ksft_set_plan(2);
+	ksft_set_plan(3);
 	spin_cpu = 0;
 	pti_pin(spin_cpu);
 	regs_gs_set();
@@ -135,6 +208,7 @@ int main(int argc, char **argv)
 	if (fd >= 0)
 		close(fd);
 
+	test_device();
 	if (pti_cpus() < 2)
 		ksft_test_result_skip("function-call interrupts: one CPU\n");
 	else if (syscall(SYS_membarrier,

@@ -35,6 +35,7 @@ DECLARE_SITE(site_read);
 DECLARE_SITE(site_write);
 DECLARE_SITE(site_fs);
 DECLARE_SITE(site_nop);
+DECLARE_SITE(site_out);
 DECLARE_SITE(site_smsw);
 DECLARE_SITE(site_sidt);
 DECLARE_SITE(site_fwait);

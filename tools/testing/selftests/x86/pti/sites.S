@@ -31,6 +31,7 @@
 	site	site_fs, movl %eax, %fs
 	site	site_ss, movl %eax, %ss
 	site	site_nop, nop
+	site	site_out, outb %al, %dx
 
 /*
  * The kernel answers these two itself where the CPU has UMIP, after a #GP:
