@@ -58,7 +58,7 @@ static void find_addrs(void)
 	f = pti_on() ? fopen(USER_TABLE, "r") : NULL;
 	while (f && nr_addrs <= MAX_ADDRS - 2 && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "0x%lx-0x%lx", &from, &to) != 2 || !(from >> 63) ||
-		    (from & -PTI_PAGE) == VSYSCALL || !strstr(line, " NX pte") ||
+		    (from & -PTI_PAGE) == VSYSCALL || !strstr(line, " pte") ||
 		    (!strstr(line, " RW ") && !strstr(line, " ro ")))
 			continue;
 		addrs[nr_addrs++] = from;
