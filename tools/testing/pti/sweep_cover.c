@@ -131,7 +131,7 @@ static bool same_word(const char *a, const char *b)
 	return n == strcspn(b, " ") && !strncmp(a, b, n);
 }
 
-/* One stub: to the end of the symbol, or, of the many in one symbol, behind its jump */
+/* One generated entry: to the end of the symbol, or, of the many in one symbol, behind its jump */
 static size_t stub_end(const struct line *l, size_t n, size_t i)
 {
 	bool many = strstr(l[i].symbol, "_entries_start");
@@ -158,7 +158,7 @@ static bool same_form(const struct line *a, const struct line *b, size_t n)
 	return true;
 }
 
-/* A stub of which an earlier one has the form is counted there */
+/* A generated entry of which an earlier one has the form is counted there */
 static size_t unite_families(struct line *l, size_t n)
 {
 	size_t i, j, k, out = 0;

@@ -336,7 +336,7 @@ enum vm_result path_frame(struct sweep *s, const struct path *p, const struct re
 	};
 	unsigned int i, code = 0;
 
-	/* The stub of an interrupt pushes what looks like one */
+	/* The entry of a vector pushes what looks like one */
 	if (r->v[RIP] == p->stub_addr)
 		return mem_read(s, r->v[RSP], f, sizeof(*f));
 	for (i = 0; i < ARRAY_SIZE(with_code); i++)
@@ -346,7 +346,7 @@ enum vm_result path_frame(struct sweep *s, const struct path *p, const struct re
 }
 
 /*
- * Devices interrupt by way of a stub for their vector, one of a row of equal ones.  Which
+ * Devices interrupt by way of an entry for their vector, one of a row of equal ones.  Which
  * it is the first interrupt tells; rounds begin there.  Whether that was just learnt.
  */
 static bool learn_stub(struct sweep *s, struct path *p, const struct regs *r)
@@ -357,7 +357,7 @@ static bool learn_stub(struct sweep *s, struct path *p, const struct regs *r)
 	if (p->stub_addr || strcmp(p->entry, "asm_common_interrupt") ||
 	    mem_read(s, r->v[RSP], &vector, sizeof(vector)))
 		return false;
-	/* Rounded down: the row is padded at its end.  The stub pushes a signed byte. */
+	/* Rounded down: the row is padded at its end.  What is pushed is a signed byte. */
 	size = (end - first) / (FIRST_SYSTEM_VECTOR - FIRST_EXTERNAL_VECTOR);
 	p->stub_addr = first + ((vector & 0xff) - FIRST_EXTERNAL_VECTOR) * size;
 	p->entry_addr = p->stub_addr;

@@ -392,8 +392,9 @@ int main(int argc, char **argv)
 			for (only = 0; only < MODES && strcmp(modes[only].name, optarg); only++)
 				;
 			if (only == MODES) {
-				fprintf(stderr, "tlb-explore: no mode \"%s\"; there are: "
-					"nopcid pcid invpcid\n", optarg);
+				fprintf(stderr,
+					"tlb-explore: no mode \"%s\"; there are: nopcid pcid invpcid\n",
+					optarg);
 				return 2;
 			}
 			break;
