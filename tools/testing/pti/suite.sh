@@ -12,7 +12,7 @@ Usage: suite.sh [OPTION...]
   --part NAME      of these, only the part of that name
   --only PATTERN   only the cases whose name matches the shell pattern; can be repeated
   --image DIR      the kernel's directory (default: build)
-  --jobs N         guests at a time (default: number of processors, at most 2)
+  --jobs N         guests at a time (default: one more than processors, at most 3)
   --list           print the names and end
 Exit status: 0 if nothing failed, 1 otherwise.
 END
@@ -23,8 +23,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 tag='' part='' only='' image=$build list=''
-jobs=$(nproc)
-[ "$jobs" -le 2 ] || jobs=2
+# One more, as guests that wait for a timer or a debugger leave a processor idle.
+jobs=$(($(nproc) + 1))
+[ "$jobs" -le 3 ] || jobs=3
 while [ $# -gt 0 ]; do
 	case $1 in
 	--quick|--long) tag=${1#--}; shift; continue ;;
