@@ -12,7 +12,8 @@
  *
  * The two roots of an mm are neighbours, so one bit of CR3 selects the page
  * table and one more the PCID (asm/pti.h). Way in, both bits are cleared, which
- * needs no memory: no kernel CR3 rests where user mode could read it. Way out,
+ * needs no memory that user mode could read (what interrupts an entry may push the
+ * scratch register on an IST stack). Way out,
  * the value is this CPU's pti_pcid.user_cr3, which tlb.c keeps in step with the
  * loaded mm (arch/x86/mm/pti_pcid.h): its bit 63 is clear when a flush of the
  * user PCID is owed, and taking the value pays that flush.
@@ -102,7 +103,8 @@
 
 /*
  * In:	kernel page table, any GS base, \save_reg from
- *	SAVE_AND_SWITCH_TO_KERNEL_CR3, an IST stack, interrupts off.
+ *	SAVE_AND_SWITCH_TO_KERNEL_CR3, interrupts off, a stack that the page table
+ *	which was interrupted maps: an IST stack, but for #VC (pti.rst, SEV).
  * Out:	the page table that was interrupted; \save_reg and flags clobbered.
  *
  * A kernel table was never left, so only a user CR3 is written back. The

@@ -535,7 +535,7 @@ static void pti_change(enum pti_runtime_row nr, void *addr, size_t size,
  * page that the kernel maps otherwise, or that is exposed already, is left out
  * with a warning; so is a range that is not inside the row on one CPU.
  *
- * Context: any.
+ * Context: any but NMI.
  */
 void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
 {
@@ -555,7 +555,7 @@ void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
  * of kernel addresses on all CPUs, which drops the global leaf in every PCID,
  * and only then frees them.
  *
- * Context: any.
+ * Context: any but NMI.
  */
 void pti_conceal(enum pti_runtime_row row, void *addr, size_t size)
 {

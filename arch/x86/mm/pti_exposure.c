@@ -58,7 +58,7 @@ const struct pti_row pti_rows[] __pti_bootconst = {
 	},
 	{
 		.name	= "entry_stack",
-		.reason	= "RSP0: frames of interrupts, exceptions, SYSENTER; exit frames (6.14.2)",
+		.reason	= "RSP0: frames of interrupts and exceptions; exit frames (6.14.2)",
 		.where	= PTI_AT_CEA,
 		.start	= offsetof(struct cpu_entry_area, entry_stack_page),
 		.size	= sizeof_field(struct cpu_entry_area, entry_stack_page),

@@ -11,6 +11,7 @@
  * The tables belong to the root and live as long as it does. While they do, only
  * leaves come and go.
  */
+#include <linux/build_bug.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/vmalloc.h>
@@ -19,6 +20,8 @@
 #include <asm/pti.h>
 #include <asm/pti_ldt.h>
 #include <asm/tlbflush.h>
+
+static_assert(PTI_LDT_SIZE <= PMD_SIZE);
 
 /* Levels of table between the root and the leaves: four or three. */
 static unsigned int pti_ldt_levels(void)
@@ -72,7 +75,6 @@ int pti_ldt_map(struct mm_struct *mm, struct ldt_struct *ldt)
 	if (!cpu_feature_enabled(X86_FEATURE_PTI))
 		return 0;
 
-	static_assert(PTI_LDT_SIZE <= PMD_SIZE);
 	leaf = pti_ldt_make_leaves(mm->pgd);
 	if (!leaf)
 		return -ENOMEM;

@@ -12,10 +12,10 @@
  *	one user page, INVPCID		by INVLPG	INVPCID of one address, at once
  *	one user page, no INVPCID	by INVLPG	a flush is owed
  *	all that an ASID has		by CR3		a flush is owed
- *	one kernel page			by INVLPG	as one user page, which the LDT alias
- *							needs; and the kernel PCIDs of all
- *							other ASIDs are flushed when they are
- *							loaded, with their user PCIDs
+ *	one kernel page			by INVLPG	as one user page, by the same function;
+ *							and the kernel PCIDs of all other ASIDs
+ *							are flushed when they are loaded, with
+ *							their user PCIDs
  *	everything, on all PCIDs	by tlb.c: INVPCID of everything, or CR4.PGE
  *
  * Plain C, so that it can be compiled into a user-space program as it is. Who
@@ -59,6 +59,8 @@ DECLARE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
  *	in it if the translations of @asid are up to date; without, it never is
  * @asid: its ASID; 0 without PCID
  * @pcid: CR4.PCIDE is in use
+ *
+ * Context: interrupts off.
  */
 static inline void pti_pcid_load(struct pti_pcid *s, unsigned long cr3,
 				 unsigned short asid, bool pcid)

@@ -54,29 +54,37 @@ static bool meets(unsigned long addr, unsigned long end, const void *start, size
 }
 
 /**
- * pti_exit_reads() - do exits or paranoid entries read memory in a range?
+ * pti_entry_uses() - do entries or exits use memory in a range?
  * @addr: first byte
  * @end: last byte
  *
- * A data breakpoint there would be a #DB in the middle of each exit. On what a
- * paranoid entry reads, it would be one in the entry of #DB itself, before
- * exc_debug() takes DR7 away, and take over its stack: so is the value that
- * IBRS_ENTER writes. From user mode, #DB, #MC and NMI are still on their IST stacks
- * when they read where the thread stack is, and exc_debug() has DR7 live: pcpu_hot.
+ * A data breakpoint there would be a #DB in the middle of each exit. On what the
+ * entry of #DB itself uses, before a handler takes DR7 away, it would be a #DB that
+ * takes over the stack of the first one. That is:
+ *
+ *	x86_spec_ctrl_current	IBRS_ENTER writes its value to the MSR
+ *	x86_pred_cmd		so does UNTRAIN_RET where it is an IBPB
+ *	pcpu_hot		sync_regs() is on the IST stack when it reads where the
+ *				thread stack is
+ *	fixed_percpu_data	exc_debug_kernel() may have a stack canary
+ *
  * VERW has its operand in the entry text.
  *
  * Context: any.
  * Return: true if they do, on any CPU.
  */
-bool pti_exit_reads(unsigned long addr, unsigned long end)
+bool pti_entry_uses(unsigned long addr, unsigned long end)
 {
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
 		if (meets(addr, end, &per_cpu(pti_pcid, cpu), sizeof(struct pti_pcid)) ||
 		    meets(addr, end, &per_cpu(pcpu_hot, cpu), sizeof(struct pcpu_hot)) ||
+		    meets(addr, end, &per_cpu(fixed_percpu_data, cpu),
+			  sizeof(struct fixed_percpu_data)) ||
 		    meets(addr, end, &per_cpu(x86_spec_ctrl_current, cpu), sizeof(u64)))
 			return true;
 	}
-	return meets(addr, end, __entry_text_start, __entry_text_end - __entry_text_start);
+	return meets(addr, end, &x86_pred_cmd, sizeof(x86_pred_cmd)) ||
+	       meets(addr, end, __entry_text_start, __entry_text_end - __entry_text_start);
 }

@@ -15,7 +15,7 @@ image=${PTI_IMAGE:-$build}
 case ${1:-} in
 -*) sed -n '4,9s/^# \{0,1\}//p' "$0"; exit ;;
 esac
-[ $# -gt 0 ] || set -- efi-pair efi-pud hibernate-root hibernate-table real-mode
+[ $# -gt 0 ] || set -- efi-pair efi-pud hibernate-root hibernate-table freed-image real-mode
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM HUP
@@ -56,6 +56,11 @@ for point; do
 		set -- --mem 512
 		says='PM: hibernation: Failed to load image, recovering\.$'
 		program="! /pti/hibernate.sh && $status" ;;
+	freed-image)
+		return_at -12 free_initmem free_kernel_image_pages set_memory_np_noalias >"$tmp/gdb"
+		set --
+		says="kernel image (initmem) memory stays mapped at the image's address$"
+		program=$status ;;
 	real-mode)
 		return_at 0 reserve_real_mode memblock_phys_alloc_range >"$tmp/gdb"
 		set --

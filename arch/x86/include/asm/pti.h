@@ -55,7 +55,7 @@ void pti_init(void);
 void pti_expose(enum pti_runtime_row row, void *addr, size_t size);
 void pti_conceal(enum pti_runtime_row row, void *addr, size_t size);
 void pti_enable_lam(unsigned long lam);
-bool pti_exit_reads(unsigned long addr, unsigned long end);
+bool pti_entry_uses(unsigned long addr, unsigned long end);
 
 #else
 
@@ -68,7 +68,7 @@ static inline void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
 static inline void pti_conceal(enum pti_runtime_row row, void *addr, size_t size) { }
 static inline void pti_enable_lam(unsigned long lam) { }
 
-static inline bool pti_exit_reads(unsigned long addr, unsigned long end)
+static inline bool pti_entry_uses(unsigned long addr, unsigned long end)
 {
 	return false;
 }

@@ -4,8 +4,9 @@
 # What the entry code of a built kernel refers to by address: a line for each word,
 # "percpu SYMBOL+OFFSET BYTES" or "data SYMBOL+OFFSET BYTES". dbg_deny takes the list
 # and demands that no hardware breakpoint may be set on any of it. It comes from the
-# instructions between __entry_text_start and __entry_text_end, and from those that
-# alternatives may put there.
+# instructions between __entry_text_start and __entry_text_end, from those that
+# alternatives may put there, and from the functions that these call before they have
+# left the stack that the CPU chose.
 #
 # Usage: entry_data.sh VMLINUX
 
@@ -43,6 +44,10 @@ od -An -v -w14 -t u1 "$tmp/alternatives" | gawk -M -v table="$table" -v from="$f
 	}' >"$tmp/replacements"
 {
 	objdump -d --no-show-raw-insn --start-address="$from" --stop-address="$to" "$vmlinux"
+	for function in entry_ibpb sync_regs fixup_bad_iret; do
+		symbol "$function" >/dev/null
+		objdump -d --no-show-raw-insn --disassemble="$function" "$vmlinux"
+	done
 	echo alternatives
 	objdump -d --no-show-raw-insn -j .altinstr_replacement "$vmlinux"
 } | sed -n 's/^ *\([0-9a-f]*\):\t/\1 /p; /^alternatives$/p' >"$tmp/code"

@@ -244,19 +244,49 @@ static void test_subset(void)
 	ksft_test_result(good, "subset of the kernel page table\n");
 }
 
-/* Init text and data are free memory by now: only the direct map has it. */
+static bool parameter(const char *word)
+{
+	static char line[4096];
+
+	return pti_read_file("/proc/cmdline", line, sizeof(line)) > 0 && strstr(line, word);
+}
+
+/* Parts of the image that are free memory by now: only the direct map has them. */
 static void test_freed(void)
 {
-	unsigned long page = pti_symbol("__init_begin"), end = pti_symbol("__init_end");
-	unsigned long pages = (end - page) / PTI_PAGE, mapped = 0;
+	static const struct {
+		const char *start, *end;
+		bool gap;
+	} freed[] = {
+		{ "__init_begin", "__init_end" },
+		{ "__smp_locks", "__smp_locks_end" },
+		{ "_etext", "__start_rodata", true },
+		{ "__end_rodata", "_sdata", true },
+	};
+	unsigned long page, end, pages = 0, mapped = 0;
+	bool known = true;
+	unsigned int i;
 
-	if (!page || !find(&kernel, pti_symbol("_text"))) {
+	if (!find(&kernel, pti_symbol("_text"))) {
 		ksft_test_result_skip("freed image: no addresses in /proc/kallsyms\n");
 		return;
 	}
-	for (; page < end; page += PTI_PAGE)
-		mapped += !!find(&kernel, page);
-	ksft_test_result(pages && !mapped, "freed image: %lu pages, %lu mapped\n",
+	for (i = 0; i < ARRAY_SIZE(freed); i++) {
+		/* They are only freed when the others are protected. */
+		if (freed[i].gap && parameter("rodata=off"))
+			continue;
+		page = (pti_symbol(freed[i].start) + PTI_PAGE - 1) & -PTI_PAGE;
+		end = pti_symbol(freed[i].end) & -PTI_PAGE;
+		known = known && page && end;
+		for (; page < end; page += PTI_PAGE) {
+			pages++;
+			if (!find(&kernel, page))
+				continue;
+			mapped++;
+			ksft_print_msg("%lx is mapped, behind %s\n", page, freed[i].start);
+		}
+	}
+	ksft_test_result(known && pages && !mapped, "freed image: %lu pages, %lu mapped\n",
 			 pages, mapped);
 }
 
