@@ -52,7 +52,7 @@ stock-corners: stock ## build the stock kernel of that configuration, in build/s
 refresh: deps ## bring edits made in build/linux back into patches/ and our files
 	@base/refresh.sh
 
-series: deps ## write the mailable series with its cover letter, build/series
+series: $(if $(DRAFT),deps,kernel) ## write the mailable series with its cover letter, build/series
 	@base/tree.sh --commits
 	@base/series.sh
 

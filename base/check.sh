@@ -47,6 +47,7 @@ program() {
 
 # Every file that is, or could be, in this repository
 tracked() {
+	git -C "$top" rev-parse -q --verify HEAD >/dev/null || die "$top is no git checkout: its files cannot be told"
 	(cd "$top" && git ls-files -co --exclude-standard) | while read -r file; do
 		[ ! -f "$top/$file" ] || echo "$file"
 	done
@@ -202,7 +203,8 @@ check_style() {
 			for (i = 0; i < count; i++)
 				print file ":" substr(at[1], 2) + i
 		}' >"$tmp/lines"
-	sed -E -n "s,^($linux|[.][.]/linux)/,,; s,^([^: ]*:[0-9]*):.*(warning|error): .*,\\1\t&,p" \
+	# ccache makes the path relative
+	sed -E -n "s,^($linux|([.][.]/)+linux)/,,; s,^([^: ]*:[0-9]*):.*(warning|error): .*,\\1\t&,p" \
 		"$logs/kernel-style.log" | awk -F '\t' '
 		NR == FNR { ours[$1] = 1; next }
 		$1 in ours { print $2 }' "$tmp/lines" - | sort -u >"$tmp/left"

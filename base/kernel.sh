@@ -203,6 +203,7 @@ start=$(date +%s)
 # kmake in the background, and a line on how far it is. A process group of its own, to
 # end all of it; the lock is not its to hold
 make_targets() {
+	touch "$out/.begun"
 	(run="exec setsid"; kmake -j"${J:-$(nproc)}" "$@") >>"$log" 2>&1 8>&- &
 	pid=$!
 	trap 'kill -- -$pid 2>/dev/null; wait; exit 1' HUP INT TERM
@@ -220,20 +221,13 @@ make_targets() {
 }
 make_targets $targets || failed "the build of $name failed"
 
-# An object is compiled once, and warns once: what did goes, so that the next build
-# warns again
+# An object is compiled once, and warns once: what this build made goes, so that the
+# next one warns again
 forget_warnings() {
-	if grep -E 'warning:' "$log" | grep -v 'override: reassigning' >"$log.warnings"; then
+	if grep -E 'warning:|^WARNING: modpost' "$log" | grep -v 'override: reassigning' >"$log.warnings"; then
 		echo "kernel: $name: $(wc -l <"$log.warnings") warnings, in $log.warnings"
-		rm -f "$out/obj/vmlinux" "$out/obj/vmlinux.o"
-		sed -n -e 's/^\(\.\.[^:]*\)\.[cS]:.*/\1.o/p' \
-			-e 's/^\([^: ]*\.o\): warning: objtool.*/\1/p' "$log.warnings" |
-			sort -u | while read -r object; do
-			case $object in
-			..*) object=$(realpath -m --relative-to="$source" "$out/obj/$object") ;;
-			esac
-			rm -f "$out/obj/$object"
-		done
+		rm -f "$out/obj/vmlinux"
+		find "$out/obj" -name '*.o' -newer "$out/.begun" -delete
 	else
 		rm -f "$log.warnings"
 	fi

@@ -37,7 +37,7 @@ sed 1d "$letter" | sed '/./,$ !d' | while IFS= read -r line; do
 		name=${line#@}
 		name=${name%@}
 		figures=$build/results/$name.txt
-		if [ -f "$figures" ] && ! grep -q '^not ok' "$figures" &&
+		if [ -f "$figures" ] && [ -f "$build/vmlinux" ] && ! grep -q '^not ok' "$figures" &&
 		   [ -z "$(find "$build/vmlinux" -newer "$figures" 2>/dev/null)" ]; then
 			cat "$figures"
 		else

@@ -96,8 +96,10 @@ for f in bzImage vmlinux; do
 done
 kind=
 [ "$(cd "$image" && pwd)" = "$build" ] || kind=-$(basename "$image")
-: "${name:=audit$kind-$model-$cpus}"
-[ "$model $cpus $append" = "affected 2 pti=on" ] || kind=$kind-$model-$cpus
+other=
+[ "$append" = pti=on ] || other=+$(printf %s "$append" | tr -c 'A-Za-z0-9=._-' +)
+: "${name:=audit$kind-$model-$cpus$other}"
+[ "$model $cpus $other" = "affected 2 " ] || kind=$kind-$model-$cpus$other
 : "${report:=$results/exposure$kind.txt}"
 mkdir -p "$(dirname "$report")"
 rm -f "$report"
@@ -115,13 +117,13 @@ esac
 pcid=
 case "$(column "$row" 5) $append " in
 "yes "*" nopcid "*) ;;
-"yes "*) pcid=--pcid ;;
+"yes "*|"only "*) pcid=--pcid ;;
 esac
 
 cat >"$tmp/attached" <<END
 rc=0
 "$build/host/walk" --expected "$here/exposure.expected" $when $pcid $dump \\
-	--time $((limit - 10)) --out "$tmp/report" --report "$report" || rc=\$?
+	--time $((limit - 10)) --out "$tmp/report" --report "$tmp/exposure" || rc=\$?
 echo \$rc >"$tmp/status"
 exit \$rc
 END
@@ -133,16 +135,21 @@ walk_rc=2
 [ ! -s "$tmp/status" ] || walk_rc=$(cat "$tmp/status")
 
 [ ! -s "$tmp/report" ] || cat "$tmp/report"
+# What is kept is what the kernel shows, not what an audit that went wrong has seen.
+if [ "$run_rc" = 0 ] && [ -s "$tmp/exposure" ] && { [ "$walk_rc" = 0 ] || [ "$total" ]; }; then
+	mv "$tmp/exposure" "$report"
+fi
 [ -z "$dump" ] || sed -n 's/^# attach  //p' "$logs/$name.log"
 if [ "$total" ] && [ "$walk_rc" != 2 ]; then
+	[ -s "$report" ] || die "the kernel of $image complained, log: $logs/$name.log"
 	found=$(sed -n 's/^total_bytes //p' "$report")
 	echo "audit: $found distinct bytes, $total expected"
 	[ "$found" = "$total" ] && exit 0
 	exit 1
 fi
-case $walk_rc$run_rc in
-00) exit 0 ;;
-1*) exit 1 ;;
+case $walk_rc,$run_rc in
+0,0) exit 0 ;;
+1,*) exit 1 ;;
 esac
 cat "$tmp/errors" >&2
 echo "audit: could not tell, log: $logs/$name.log" >&2

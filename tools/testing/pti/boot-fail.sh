@@ -15,7 +15,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 image=${PTI_IMAGE:-$build}/kunit
 [ -r "$image/bzImage" ] || die "no $image/bzImage: \"make kunit-kernel\" makes it"
 case ${1:-} in
---help|-h) sed -n '4,10s/^# \{0,1\}//p' "$0"; exit ;;
 "") die "usage: boot-fail.sh MODEL [N...]" ;;
 esac
 model=$1
@@ -65,6 +64,10 @@ for n; do
 	fi
 done
 rm -f "$allow.out"
+if [ "$some" != 0 ] && [ "$enough" ]; then
+	echo "not ok $number - no table was missing that was to be"
+	bad=1
+fi
 # The image, cpu_entry_area and the vsyscall page have four tables or so each.
 if [ "$some" = 0 ] && [ "$bad" = 0 ] && { [ -z "$enough" ] || [ "$number" -lt 7 ]; }; then
 	echo "not ok $number - only $number numbers were tried, or none was enough"

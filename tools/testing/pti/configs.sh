@@ -13,9 +13,6 @@ set -f
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-case ${1:-} in
---help|-h) sed -n '4,9s/^# \{0,1\}//p' "$0"; exit ;;
-esac
 pattern=${1:-*}
 state=$build/config/passed
 [ -d "$build/linux/.git" ] || die "no build/linux: \"make tree\" makes it"
@@ -47,22 +44,25 @@ failed=
 while IFS='|' read -r name from differences compiler cases <&3; do
 	number=$((number + 1))
 	only=
+	deb=
 	for case in $cases; do
 		case $case in
+		deb) deb=1; continue ;;
 		@*) case=$(awk -F'|' -v list="$case" '$1 == list { print $2 }' "$tmp/all") ;;
 		esac
 		for c in $case; do
 			only="$only --only $c"
 		done
 	done
-	passed=$state/$name-$(echo "$from|$differences|$compiler|$only|$sum" | cksum | cut -d' ' -f1)
+	passed=$state/$name-$(echo "$from|$differences|$compiler|$only|$deb|$sum" | cksum | cut -d' ' -f1)
 	if [ -e "$passed" ]; then
 		echo "[$number/$total] passed earlier     $name"
 		continue
 	fi
 	begun=$(date +%s)
+	[ ! "$deb" ] || [ "$(id -u)" = 0 ] || { fails "its package is tested as root"; continue; }
 	echo "[$number/$total] building   $name: $from${differences:+, $differences}, $compiler"
-	run "$top/base/kernel.sh" "config-$name" || { fails "it does not build"; continue; }
+	run env DEB=$deb "$top/base/kernel.sh" "config-$name" || { fails "it does not build"; continue; }
 	[ ! -f "$build/logs/kernel-config-$name.log.warnings" ] || {
 		head -n 5 "$build/logs/kernel-config-$name.log.warnings"
 		fails "it builds with warnings"
@@ -71,6 +71,8 @@ while IFS='|' read -r name from differences compiler cases <&3; do
 	# shellcheck disable=SC2086 # options and their values
 	run env LOGS="$logs/config/$name" "$here/suite.sh" --image "$build/config/$name" $only ||
 		{ fails "logs in $logs/config/$name"; continue; }
+	[ ! "$deb" ] || run env LOGS="$logs/config/$name" "$here/deb-test.sh" "$name" ||
+		{ fails "its package does not do; logs in $logs/config/$name"; continue; }
 	: >"$passed"
 	echo "[$number/$total] passed     $(($(date +%s) - begun)) s  $name"
 done 3<"$tmp/rows"

@@ -7,16 +7,13 @@
 #
 # Usage: deb-test.sh [CONFIGURATION]	(default: debian-cloud)
 #
-# The root is made once and kept in build/deb. Exit status: 0 passed, 1 failed,
-# 2 could not tell.
+# The root is made once and kept in build/deb, until what goes into it changes.
+# Exit status: 0 passed, 1 failed, 2 could not tell.
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-case ${1:-} in
---help|-h) sed -n '4,11s/^# \{0,1\}//p' "$0"; exit ;;
-esac
 config=${1:-debian-cloud}
 limit=1800
 set +f
@@ -74,18 +71,20 @@ during()
 }
 
 : >"$log"
-if [ ! -f "$out/root.tar" ]; then
-	during "making a Debian root" mmdebstrap --mode=root --format=tar --variant=minbase \
-		--include=systemd-sysv,udev,kmod,initramfs-tools,zstd,linux-base \
-		bookworm "$out/root.tar.new"
-	mv "$out/root.tar.new" "$out/root.tar"
+set -- --mode=root --format=tar --variant=minbase \
+	--include=systemd-sysv,udev,kmod,initramfs-tools,zstd,linux-base bookworm
+tar=$out/root-$(echo "$*" | cksum | cut -d' ' -f1).tar
+if [ ! -f "$tar" ]; then
+	rm -f "$out"/root*.tar "$out"/root*.tar.new
+	during "making a Debian root" mmdebstrap "$@" "$tar.new"
+	mv "$tar.new" "$tar"
 fi
 
 root=$out/root.$$
 install_kernel()
 {
 	mkdir "$root" &&
-		tar -xf "$out/root.tar" -C "$root" &&
+		tar -xf "$tar" -C "$root" &&
 		cp "$deb" "$root/kernel.deb" &&
 		DEBIAN_FRONTEND=noninteractive chroot "$root" dpkg -i /kernel.deb &&
 		rm "$root/kernel.deb" &&
@@ -142,12 +141,21 @@ echo root >&4
 wait_for 'root@.*# *$' "a shell"
 cat >&4 <<'END'
 echo "meltdown: $(cat /sys/devices/system/cpu/vulnerabilities/meltdown)"
-echo "kernel: $(uname -r), state: $(systemctl is-system-running --wait)"
+echo "kernel: $(uname -r)"
+systemctl --no-pager --failed --no-legend --plain
+echo "state: $(systemctl is-system-running --wait)"
 poweroff
 END
 wait_for '^meltdown: Mitigation: PTI$' "Mitigation: PTI"
-wait_for "^kernel: $release, " "the kernel of the package, $release"
-sed -n 's/\r$//; s/^kernel: .*, state: /# systemd says: /p' "$log"
+wait_for "^kernel: $release$" "the kernel of the package, $release"
+# A unit that failed makes it "degraded".
+wait_for '^state: ' "systemd's verdict"
+said '^state: running$' || {
+	tr -d '\r\000' <"$log" | sed -n '/^kernel: /,/^state: /s/^/  | /p' >&2
+	echo "not ok - systemd is not running as it should; log: $log"
+	exit 1
+}
+echo "ok - systemd says: running"
 rc=0
 wait "$guest" || rc=$?
 guest=

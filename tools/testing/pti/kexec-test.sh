@@ -4,18 +4,19 @@
 # Boot, start the same kernel once more by kexec, and check there that it is
 # isolated. Only the second kernel reaches the end mark.
 #
-# Usage: kexec-test.sh [--crash] [MODEL]
+# Usage: kexec-test.sh [--crash|--no5lvl] [MODEL]
 #
-# With --crash, the first kernel panics and the second one is its crash kernel.
+# With --crash, the first kernel panics and the second one is its crash kernel; with
+# --no5lvl, the second one has page tables of 4 levels, whatever the first one has.
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 image=${PTI_IMAGE:-$build}
-crash=
+crash='' no5lvl=''
 case ${1:-} in
 --crash) crash=1; shift ;;
---help|-h) sed -n '4,10s/^# \{0,1\}//p' "$0"; exit ;;
+--no5lvl) no5lvl=1; shift ;;
 -*) die "unknown option $1 (--help explains)" ;;
 esac
 model=${1:-affected}
@@ -29,6 +30,12 @@ cpus=2
 parameters='$(cat /proc/cmdline) second'
 name=kexec-$model
 set -- --mem 512 --append pti=on
+if [ "$no5lvl" ]; then
+	[ "$levels" = 5 ] || die "--no5lvl: the model $model has page tables of $levels levels"
+	levels=4
+	parameters="$parameters no5lvl"
+	name=kexec-no5lvl-$model
+fi
 if [ "$crash" ]; then
 	cpus=1
 	parameters="console=ttyS0 panic=-1 ignore_loglevel printk.devkmsg=on pti=on nr_cpus=1 reset_devices second"

@@ -12,6 +12,15 @@ logs=${LOGS:-$build/logs}
 results=${PTI_IMAGE:-$build}/results
 me=${0##*/}
 
+# --help of a script without a usage of its own: what its head says.
+case ${1:-} in
+--help|-h)
+	grep -q '^usage()' "$0" || {
+		sed -n '4,/^[^#]/{/^#/!d;s/^# \{0,1\}//p}' "$0"
+		exit 0
+	} ;;
+esac
+
 # die TEXT: one line on stderr, and the exit status that means "could not tell".
 die()
 {

@@ -13,7 +13,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 case ${1:-} in
---help|-h) sed -n '4,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
 -*) die "unknown option $1 (--help explains)" ;;
 esac
 qemu=${1:-$build/qemu/qemu-system-x86_64}

@@ -15,7 +15,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 case ${1:-} in
 "") ;;
---help|-h) sed -n '4,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
 *) die "unknown option $1 (--help explains)" ;;
 esac
 need dpkg-source dpkg-dev

@@ -121,6 +121,7 @@ fi
 case $cpus$mem${limit:-1} in
 *[!0-9]*) die "--cpus, --mem and --time take numbers" ;;
 esac
+[ "$cpus" -ge 1 ] || die "--cpus $cpus: a machine has one at least"
 case $accel in
 tcg) ;;
 kvm)

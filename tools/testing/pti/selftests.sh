@@ -38,7 +38,6 @@ more)
 		userspace_io_test userspace_msr_exit_test xapic_ipi_test xapic_state_test
 		xcr0_cpuid_test xss_msr_test"
 	;;
---help|-h) sed -n '4,16s/^# \{0,1\}//p' "$0"; exit ;;
 *) die "no set \"$set\"; there are: x86 more" ;;
 esac
 bin=$build/selftests-$set

@@ -12,9 +12,6 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-case ${1:-} in
---help|-h) sed -n '4,9s/^# \{0,1\}//p' "$0"; exit ;;
-esac
 model=${1:-affected}
 image=${PTI_IMAGE:-$build}/config/debug
 [ -r "$image/bzImage" ] || die "no $image/bzImage: \"make test-configs CONFIG=debug\" makes it"

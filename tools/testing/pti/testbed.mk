@@ -103,7 +103,7 @@ growth: size stock stripped initramfs ## measure how much larger the isolation m
 	@$(BED)/growth.sh
 
 qemu-deps:
-	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh --optional)
+	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh qemu)
 
 qemu-pcid: deps qemu-deps ## build the emulator that shows missing flushes, from Debian's QEMU source (minutes)
 	@$(BED)/qemu.sh
