@@ -31,7 +31,7 @@
 
 #define REPS		4001
 #define REPS_LONG	1001
-#define REPS_MARKED	3
+#define REPS_MARKED	8
 #define ROUNDS		42
 #define REPS_ROUND	24
 #define WARM_UP		64

@@ -26,6 +26,10 @@ $line" ;;
 dump=/sys/kernel/debug/page_tables/current_user
 user_table
 had=$table
+if [ -z "$had" ] && grep -q '^flags.* pti\( \|$\)' /proc/cpuinfo; then
+	echo "not ok 0 - isolated, and $dump shows no kernel half"
+	exit 1
+fi
 before=$(total)
 echo "# waiting for memory"
 n=0

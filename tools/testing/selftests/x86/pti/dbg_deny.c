@@ -203,11 +203,12 @@ static void test_per_cpu(void)
 	unsigned int n, cpu, i;
 	bool good = true;
 
-	n = pti_on() ? find_tss(pages) : 0;
-	if (!n || !tss) {
+	if (!pti_on()) {
 		ksft_test_result_skip("per-CPU data: no way to its addresses without isolation\n");
 		return;
 	}
+	n = find_tss(pages);
+	good = n && tss;
 	tried = 0;
 	for (cpu = 0; good && cpu < n; cpu++) {
 		unsigned long base = pages[cpu] - (tss & -PTI_PAGE);
@@ -260,11 +261,15 @@ static void test_listed(const char *program)
 
 	snprintf(path, sizeof(path), "%.*sentry_data",
 		 slash ? (int)(slash + 1 - program) : 0, program);
-	n = pti_on() ? find_tss(pages) : 0;
+	if (!pti_on()) {
+		ksft_test_result_skip("as the build lists it: no way to its addresses without isolation\n");
+		return;
+	}
+	n = find_tss(pages);
 	f = fopen(path, "r");
 	if (!f || !n || !tss) {
-		ksft_test_result_skip("as the build lists it: %s\n",
-				      f ? "no way to its addresses without isolation" : "no list");
+		ksft_test_result_fail("as the build lists it: %s\n",
+				      f ? "no TSS was found" : "no list");
 		return;
 	}
 	tracee = stopped_child();

@@ -169,7 +169,7 @@ static void run(const char *name, bool (*once)(void), unsigned long n)
 /* All CPUs at once: two of them must not share a stack. */
 static void run_together(unsigned long n)
 {
-	int cpu, status, bad = 0;
+	int cpu, status, bad = 0, ended = 0;
 	unsigned long i;
 
 	fflush(stdout);
@@ -183,9 +183,9 @@ static void run_together(unsigned long n)
 				_exit(1);
 		_exit(0);
 	}
-	while (wait(&status) > 0)
+	for (; wait(&status) > 0; ended++)
 		bad += !!status;
-	ksft_test_result(!bad, "on %d CPUs at once: %lu times each\n", cpus, n);
+	ksft_test_result(!bad && ended == cpus, "on %d CPUs at once: %lu times each\n", cpus, n);
 }
 
 int main(int argc, char **argv)

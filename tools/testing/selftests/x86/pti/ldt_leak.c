@@ -71,7 +71,8 @@ static void plain(void)
 {
 }
 
-static void test(const char *name, void (*way)(void), unsigned long n)
+/* @end: what waitpid() says of each process. */
+static void test(const char *name, void (*way)(void), int end, unsigned long n)
 {
 	struct mem_sample before;
 	unsigned long i, warm = n / 10 + 20;
@@ -89,11 +90,27 @@ static void test(const char *name, void (*way)(void), unsigned long n)
 			way();
 			_exit(0);
 		}
-		good = pid > 0 && waitpid(pid, &status, 0) == pid &&
-		       (!status || WIFSIGNALED(status));
+		good = pid > 0 && waitpid(pid, &status, 0) == pid && status == end;
 	}
 	good = good && mem_same(name, &before, n);
 	ksft_test_result(good, "%s: %lu processes\n", name, n);
+}
+
+/* One LDT after another in a process that stays. */
+static void test_rewritten(unsigned long n)
+{
+	unsigned long i, warm = n / 10 + 20;
+	struct mem_sample before;
+	bool good = true;
+
+	for (i = 0; good && i < warm + n; i++) {
+		if (i == warm)
+			before = mem_take();
+		good = !ldt_write(ldt_desc(i % (LDT_ENTRIES / 16), &nothing, LDT_DATA));
+	}
+	/* Not by half a page a round: a page in 200 rounds would be too much. */
+	good = good && mem_same("rewritten", &before, n / 100);
+	ksft_test_result(good, "rewritten in place: %lu times\n", n);
 }
 
 int main(int argc, char **argv)
@@ -104,16 +121,17 @@ int main(int argc, char **argv)
 		return 0;
 	pti_start(argc, argv);
 	ldt_need();
-	ksft_set_plan(7);
+	ksft_set_plan(8);
 	n = pti_rounds(1000);
 	/* Other CPUs would keep pages of their own: less to see. */
 	pti_pin(0);
-	test("no LDT", plain, n);
-	test("one page", small, n);
-	test("full table", large, n);
-	test("one page, grown and rewritten", grown, n);
-	test("fork", forked, n);
-	test("exec", execed, n);
-	test("killed", killed, n);
+	test("no LDT", plain, 0, n);
+	test("one page", small, 0, n);
+	test("full table", large, 0, n);
+	test("one page, grown and rewritten", grown, 0, n);
+	test("fork", forked, 0, n);
+	test("exec", execed, 0, n);
+	test("killed", killed, SIGKILL, n);
+	test_rewritten(n * 100);
 	ksft_finished();
 }

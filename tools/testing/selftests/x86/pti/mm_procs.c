@@ -111,7 +111,7 @@ static void process(unsigned int id, int cpu, unsigned long n)
 int main(int argc, char **argv)
 {
 	unsigned long n;
-	int i, status, bad = 0, processes;
+	int i, status, bad = 0, ended = 0, processes;
 
 	pti_start(argc, argv);
 	ksft_set_plan(1);
@@ -121,8 +121,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < processes; i++)
 		if (!fork())
 			process(i + 1, i % pti_cpus(), n);
-	while (wait(&status) > 0)
+	for (; wait(&status) > 0; ended++)
 		bad += !!status;
-	ksft_test_result(!bad, "turns: %d processes, %lu each at most\n", processes, n);
+	ksft_test_result(!bad && ended == processes, "turns: %d processes, %lu each at most\n", processes, n);
 	ksft_finished();
 }
