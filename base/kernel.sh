@@ -200,10 +200,11 @@ elif [ ! -f "$out/obj/vmlinux" ] && [ "$from" = small ]; then
 	total=" of about 1800"
 fi
 start=$(date +%s)
+# What is newer was made by this build, or by one before it that did not end well
+[ -f "$out/.begun" ] || touch "$out/.begun"
 # kmake in the background, and a line on how far it is. A process group of its own, to
 # end all of it; the lock is not its to hold
 make_targets() {
-	touch "$out/.begun"
 	(run="exec setsid"; kmake -j"${J:-$(nproc)}" "$@") >>"$log" 2>&1 8>&- &
 	pid=$!
 	trap 'kill -- -$pid 2>/dev/null; wait; exit 1' HUP INT TERM
@@ -231,6 +232,7 @@ forget_warnings() {
 	else
 		rm -f "$log.warnings"
 	fi
+	rm -f "$out/.begun"
 }
 
 if [ "${DIRS:-}" ]; then

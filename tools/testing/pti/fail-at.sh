@@ -57,8 +57,9 @@ for point; do
 		says='PM: hibernation: Failed to load image, recovering\.$'
 		program="! /pti/hibernate.sh && $status" ;;
 	freed-image)
-		return_at -12 free_initmem free_kernel_image_pages set_memory_np_noalias >"$tmp/gdb"
-		set --
+		return_at -12 free_initmem free_init_pages set_memory_np_noalias >"$tmp/gdb"
+		echo "memory stays mapped at the image's address" >"$tmp/mapped"
+		set -- --allow "$tmp/mapped"
 		says="kernel image (initmem) memory stays mapped at the image's address$"
 		program=$status ;;
 	real-mode)

@@ -48,7 +48,7 @@ BEGIN {
 		"W\\+X mappings: FAILED|insecure W\\+X|Bad or missing usercopy|" \
 		"kmemleak: ([0-9]+ new suspected|Kernel memory leak detector disabled)|" \
 		"vmalloc error: |page allocation failure: |nobody cared|Machine [Cc]heck|Hardware Error|Dazed and confused|" \
-		"NMI received for unknown|PANIC:|invoked oom-killer: |[Uu]nexpected reschedule|" \
+		"stays mapped at the image.s address|NMI received for unknown|PANIC:|invoked oom-killer: |[Uu]nexpected reschedule|" \
 		"page tables isolation: (row |root at |disabled .the exposure could not)"
 	inside = "Call Trace:|RIP: 0010:|---\\[ end trace"
 }

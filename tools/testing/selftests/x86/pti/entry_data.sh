@@ -42,10 +42,13 @@ od -An -v -w14 -t u1 "$tmp/alternatives" | gawk -M -v table="$table" -v from="$f
 			print table + 4 + distance(5), $14
 		table += 14
 	}' >"$tmp/replacements"
+called="entry_ibpb sync_regs fixup_bad_iret"
+for function in $called; do
+	symbol "$function" >/dev/null
+done
 {
 	objdump -d --no-show-raw-insn --start-address="$from" --stop-address="$to" "$vmlinux"
-	for function in entry_ibpb sync_regs fixup_bad_iret; do
-		symbol "$function" >/dev/null
+	for function in $called; do
 		objdump -d --no-show-raw-insn --disassemble="$function" "$vmlinux"
 	done
 	echo alternatives

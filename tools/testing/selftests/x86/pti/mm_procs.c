@@ -123,6 +123,7 @@ int main(int argc, char **argv)
 			process(i + 1, i % pti_cpus(), n);
 	for (; wait(&status) > 0; ended++)
 		bad += !!status;
-	ksft_test_result(!bad && ended == processes, "turns: %d processes, %lu each at most\n", processes, n);
+	ksft_test_result(!bad && ended == processes,
+			 "turns: %d processes, %lu each at most\n", processes, n);
 	ksft_finished();
 }
