@@ -32,7 +32,7 @@
 #define REPS		4001
 #define REPS_LONG	1001
 #define REPS_MARKED	8
-#define ROUNDS		42
+#define ROUNDS		162
 #define REPS_ROUND	24
 #define WARM_UP		64
 #define PAGE		4096
