@@ -8,15 +8,7 @@ build=${BUILD:-$top/build}
 linux=$build/linux
 logs=$build/logs
 me=$(basename "$0" .sh)
-
-# --help of a script without a usage of its own: what its head says.
-case ${1:-} in
---help|-h)
-	grep -q '^usage()' "$0" || {
-		sed -n '4,/^[^#]/{/^#/!d;s/^# \{0,1\}//p}' "$0"
-		exit 0
-	} ;;
-esac
+. "$top/base/help.sh"
 
 # Where the strip and the series change code
 our_dirs="arch/x86 init kernel mm security"

@@ -11,15 +11,7 @@ logs=${LOGS:-$build/logs}
 # Figures are of one kernel, and stand beside it: a mutant's are not for the series.
 results=${PTI_IMAGE:-$build}/results
 me=${0##*/}
-
-# --help of a script without a usage of its own: what its head says.
-case ${1:-} in
---help|-h)
-	grep -q '^usage()' "$0" || {
-		sed -n '4,/^[^#]/{/^#/!d;s/^# \{0,1\}//p}' "$0"
-		exit 0
-	} ;;
-esac
+. "$top/base/help.sh"
 
 # die TEXT: one line on stderr, and the exit status that means "could not tell".
 die()
