@@ -112,7 +112,13 @@ cc=$compiler
 llvm=
 [ "$cc" != clang ] || llvm=1
 need "$cc" ${llvm:+ld.lld llvm-nm}
-if command -v ccache >/dev/null; then
+# A cache makes a first build a third slower. It pays where nearly the same source is
+# built again and again, and for those who have one.
+case $name:${CCACHE_DIR:+cache} in
+mutant*|prefix*|*:cache) cache=$(command -v ccache || :) ;;
+*) cache= ;;
+esac
+if [ "$cache" ]; then
 	cc="ccache $cc"
 	CCACHE_DIR=${CCACHE_DIR:-$build/ccache}
 	CCACHE_BASEDIR=${CCACHE_BASEDIR:-$top}

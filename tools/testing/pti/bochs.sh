@@ -40,8 +40,10 @@ make_medium()
 	rm -rf "$tmp/cd"
 }
 
-# The display is a VNC server that waits for nobody; of several Bochs at once
-# each takes the next free port by itself. The time of day is always the same, so
+# The display is a VNC server that waits for nobody, at the next port that is free. Of
+# two that look for it at the same moment one finds none at all (it binds the port
+# that the other one listens at first, and then it cannot bind another): one starts
+# after the other, and says when it listens. The time of day is always the same, so
 # that a run is: cost.sh counts instructions.
 start_bochs()
 {
@@ -66,7 +68,7 @@ ${attach:+magic_break: enabled=1}
 log: $tmp/bochs.log
 panic: action=fatal
 error: action=report
-info: action=ignore
+info: action=report
 debug: action=ignore
 END
 	touch "$tmp/serial"
@@ -82,14 +84,27 @@ END
 		echo continue >"$tmp/bochs.rc"
 		set -- -q -f "$tmp/bochsrc" -rc "$tmp/bochs.rc"
 	fi
-	(cd "$tmp" && exec timeout -k 5 "$limit" \
+	exec 9<"$(command -v bochs-bin)"
+	flock 9
+	(cd "$tmp" && exec 9<&- timeout -k 5 "$limit" \
 		sh -c 'echo $$ >bochs.pid; exec bochs-bin "$@"' bochs-bin "$@") \
 		<"$in" >"$tmp/bochs.out" 2>&1 &
 	guest=$!
 }
 
+# bochs_listens: let the next one start. A debugger that is attached comes first, as
+# Bochs waits for it.
+bochs_listens()
+{
+	while kill -0 "$guest" 2>/dev/null &&
+	      ! grep -q 'listening for connections' "$tmp/bochs.log" 2>/dev/null; do
+		sleep 0.1
+	done
+	exec 9<&-
+}
+
 finish_bochs()
 {
 	cat "$tmp/serial" >>"$log"
-	tail -n 5 "$tmp/bochs.log" 2>/dev/null | sed 's/^/# bochs   /' >>"$log"
+	grep '^[0-9]*[^0-9i]' "$tmp/bochs.log" 2>/dev/null | tail -n 5 | sed 's/^/# bochs   /' >>"$log"
 }

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A command for run.sh --attach: inject NMIs into the guest until it ends, one
-# in MICROSECONDS (default: 2000) on all CPUs, at least 100. The first comes when its programs
-# begin: before the kernel has an IDT, one would be the end of any kernel.
+# A command for run.sh --attach: inject NMIs into the guest, one in
+# MICROSECONDS (default: 2000) on all CPUs, at least 100, as long as its programs run:
+# before the kernel has an IDT, one would be the end of any kernel.
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,4 +17,4 @@ until grep -q -a PTI-RUN-BEGIN "$PTI_LOG"; do
 	[ -S "$PTI_QMP" ] || die "the guest ended before its programs began"
 	sleep 0.1
 done
-"$bin" "$PTI_QMP" "${1:-2000}" 100
+"$bin" "$PTI_QMP" "${1:-2000}" 100 "$PTI_LOG"

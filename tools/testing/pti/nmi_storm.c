@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Injects NMIs into a guest of QEMU, by its monitor (QMP), until the guest ends:
- * into all CPUs at once, at intervals that differ, so that they hit places which
- * nothing else interrupts.  What they hit is left to chance.
+ * Injects NMIs into a guest of QEMU, by its monitor (QMP), until the guest's programs
+ * have ended: into all CPUs at once, at intervals that differ, so that they hit places
+ * which nothing else interrupts.  What they hit is left to chance.
  *
- * Usage: nmi_storm SOCKET MICROSECONDS LEAST
+ * Usage: nmi_storm SOCKET MICROSECONDS LEAST LOG
+ *
+ * LOG is the guest's console, which says when they have ended.  The storm is over then,
+ * and its last command answered, before the guest powers off: QEMU 7.2 may hang if
+ * one comes while it ends (its dispatcher waits for the monitor, which is closed).
  *
  * Fewer NMIs than LEAST show nothing, and fail.
  */
+#define _GNU_SOURCE
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,19 +38,45 @@ static int connect_to(const char *path)
 	return -1;
 }
 
-/* Throws away what has come; false once the guest is gone */
-static int drain(int fd)
+/*
+ * How many answers have come since the last call; -1 once the guest is gone.  Each is a
+ * line; so is what the monitor says by itself, which does no harm here.
+ */
+static int answers(int fd)
 {
 	char text[4096];
+	int lines = 0;
 	ssize_t n;
 
 	for (;;) {
 		n = recv(fd, text, sizeof(text), MSG_DONTWAIT);
 		if (n < 0)
-			return errno == EAGAIN || errno == EINTR;
+			return errno == EAGAIN || errno == EINTR ? lines : -1;
 		if (!n)
-			return 0;
+			return -1;
+		while (n--)
+			lines += text[n] == '\n';
 	}
+}
+
+/* Whether what came to the log since the last call has the mark of the end */
+static int programs_ended(int log)
+{
+	static char text[4096];
+	static size_t kept;
+	static const char mark[] = "PTI-RUN-END";
+	ssize_t n;
+
+	while ((n = read(log, text + kept, sizeof(text) - kept)) > 0) {
+		kept += n;
+		if (memmem(text, kept, mark, sizeof(mark) - 1))
+			return 1;
+		/* The mark may have come in part */
+		n = kept < sizeof(mark) ? kept : sizeof(mark);
+		memmove(text, text + kept - n, n);
+		kept = n;
+	}
+	return 0;
 }
 
 static int tell(int fd, const char *command)
@@ -57,20 +88,36 @@ static int tell(int fd, const char *command)
 
 int main(int argc, char **argv)
 {
-	unsigned long n = 0, us = argc == 4 ? strtoul(argv[2], NULL, 0) : 0;
-	int fd;
+	unsigned long n = 0, us = argc == 5 ? strtoul(argv[2], NULL, 0) : 0;
+	unsigned long lines = 0;
+	int fd, log, i, came = 0;
 
 	if (!us) {
-		fprintf(stderr, "usage: nmi_storm SOCKET MICROSECONDS LEAST\n");
+		fprintf(stderr, "usage: nmi_storm SOCKET MICROSECONDS LEAST LOG\n");
+		return 2;
+	}
+	log = open(argv[4], O_RDONLY);
+	if (log < 0) {
+		perror(argv[4]);
 		return 2;
 	}
 	fd = connect_to(argv[1]);
 	if (fd < 0 || !tell(fd, "{\"execute\":\"qmp_capabilities\"}\n"))
 		return 2;
-	while (drain(fd) && tell(fd, "{\"execute\":\"inject-nmi\"}\n")) {
+	while (came >= 0 && !programs_ended(log) && tell(fd, "{\"execute\":\"inject-nmi\"}\n")) {
 		n++;
 		usleep(us / 2 + rand() % us);
+		came = answers(fd);
+		lines += came > 0 ? came : 0;
 	}
+	/* The greeting, and an answer a command, that of the capabilities too */
+	for (i = 0; came >= 0 && lines < n + 2 && i < 500; i++) {
+		usleep(1000);
+		came = answers(fd);
+		lines += came > 0 ? came : 0;
+	}
+	if (i == 500)
+		fprintf(stderr, "nmi_storm: %lu commands, only %lu lines from QEMU\n", n, lines);
 	printf("%lu NMIs injected, %s are demanded\n", n, argv[3]);
-	return n < strtoul(argv[3], NULL, 0);
+	return i == 500 || n < strtoul(argv[3], NULL, 0);
 }

@@ -206,7 +206,8 @@ elif [ $# -gt 1 ]; then
 	echo >>"$tmp/add/run-program"
 fi
 {
-	[ "$emu" != bochs ] || echo settle=1
+	# Seconds between the end of the program and power-off, for who has to notice
+	[ "$emu$attach" = tcg ] || echo settle=1
 	echo "interactive=$interactive"
 	echo "until_attach=$until_attach"
 } >"$tmp/add/run-options"
@@ -351,7 +352,7 @@ start_attached()
 	fi
 	PTI_MEM_MB=$mem PTI_VMLINUX=$image/vmlinux PTI_MODEL=$model PTI_CPUS=$cpus \
 		PTI_LOG=$log \
-		timeout -k 5 "$limit" sh -c "$attach" </dev/null >"$tmp/attach.out" 2>&1 &
+		timeout -k 5 "$limit" sh -c "$attach" </dev/null >"$tmp/attach.out" 2>&1 9<&- &
 	helper=$!
 }
 
@@ -378,8 +379,9 @@ else
 	start_qemu
 fi
 attach_rc=0
+[ -z "$attach" ] || start_attached
+[ "$emu" != bochs ] || bochs_listens
 if [ "$attach" ]; then
-	start_attached
 	if [ "$helper" ]; then
 		finish_attached
 	else
