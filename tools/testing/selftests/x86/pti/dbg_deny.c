@@ -213,8 +213,8 @@ static void test_per_cpu(void)
 	for (cpu = 0; good && cpu < n; cpu++) {
 		unsigned long base = pages[cpu] - (tss & -PTI_PAGE);
 
-		/* Its first bytes, with the canary at 40: fixed_percpu_data. */
-		good = range_refused(base, 48);
+		/* Where per-CPU data begins, if it is relative; the canary is at 40. */
+		good = range_refused(base + pti_symbol("fixed_percpu_data"), 48);
 		for (i = 0; good && i < ARRAY_SIZE(data); i++) {
 			unsigned long offset = pti_symbol(data[i].name);
 

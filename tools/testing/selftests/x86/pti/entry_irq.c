@@ -21,7 +21,9 @@
 #include "regs.h"
 #include "threads.h"
 
-#define TIME_LIMIT	15000	/* ms for each of the two */
+/* In ms; between two CPUs of an emulator, interrupts go slowly */
+#define TIMER_LIMIT	40000
+#define IPI_LIMIT	15000
 
 static int spin_cpu;
 
@@ -61,7 +63,7 @@ static void finish(const char *counter, unsigned long first)
 /* Let the interrupts come for as long as it takes. */
 static void wait_for_timer(void *unused)
 {
-	unsigned long end = pti_msec() + TIME_LIMIT;
+	unsigned long end = pti_msec() + TIMER_LIMIT;
 	unsigned long first = irq_count("LOC:");
 
 	do {
@@ -73,7 +75,7 @@ static void wait_for_timer(void *unused)
 /* A membarrier interrupts every CPU that runs this process. */
 static void send_ipis(void *unused)
 {
-	unsigned long end = pti_msec() + TIME_LIMIT;
+	unsigned long end = pti_msec() + IPI_LIMIT;
 	unsigned long first = irq_count("CAL:");
 	unsigned long i = 0;
 
@@ -106,7 +108,8 @@ static void spin(const char *name, void (*helper)(void *))
 	       regs_stop && regs_gs_same(name);
 	regs_stop = 1;
 	pti_thread_wait(&thread);
-	ksft_test_result(same && arrived, "%s: %lu in %lu rounds\n", name,
+	/* A hundredth, as it is not for the program to say how fast they come. */
+	ksft_test_result(same && arrived >= wanted / 100, "%s: %lu in %lu rounds\n", name,
 			 arrived, regs_spins);
 }
 
