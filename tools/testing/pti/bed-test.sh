@@ -74,6 +74,8 @@ verdict 2 "there are: tcg bochs qemu-pcid" "an unknown emulator" --emu nonsense 
 verdict 2 "no $tmp/none/bzImage" "no kernel" --image "$tmp/none" true
 verdict 1 "attached command ended with 1" "an attached command that fails" \
 	--attach 'exit 1' 'sleep 2'
+verdict 1 "attached command ended with 1" "one that fails before Bochs has heard of it" \
+	--model haswell-pcid --time 20 --attach 'exit 1' true
 verdict 0 "seen .*qmp" "an attached command, to whose end the guest runs" --until-attach \
 	--attach "sleep 3; test -s \"\$PTI_MEM\" && test -S \"\$PTI_GDB\" && echo seen \$PTI_QMP" 'sleep 1000'
 
@@ -87,7 +89,7 @@ until grep -q PTI-RUN-BEGIN "$logs/bed/interrupted.log" 2>/dev/null || [ "$tries
 	tries=$((tries + 1))
 	sleep 0.2
 done
-emulator=$(ps -o pid= --ppid "$runner" | tr -d ' ')
+emulator=$(ps -o pid=,comm= --ppid "$runner" | awk '$2 == "timeout" { print $1 }')
 kill "$runner"
 wait "$runner" 2>/dev/null
 if [ "$emulator" ] && ! kill -0 "$emulator" 2>/dev/null; then

@@ -85,18 +85,24 @@ END
 		set -- -q -f "$tmp/bochsrc" -rc "$tmp/bochs.rc"
 	fi
 	exec 9<"$(command -v bochs-bin)"
-	flock 9
-	(cd "$tmp" && exec 9<&- timeout -k 5 "$limit" \
+	tries=0
+	until flock -n 9; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 600 ] || die "another Bochs has been about to start for a minute"
+		sleep 0.1
+	done
+	# The lock is closed first: to open a pipe takes until the other end is opened.
+	(cd "$tmp" && exec timeout -k 5 "$limit" \
 		sh -c 'echo $$ >bochs.pid; exec bochs-bin "$@"' bochs-bin "$@") \
-		<"$in" >"$tmp/bochs.out" 2>&1 &
+		9<&- <"$in" >"$tmp/bochs.out" 2>&1 &
 	guest=$!
 }
 
-# bochs_listens: let the next one start. A debugger that is attached comes first, as
-# Bochs waits for it.
+# bochs_listens: let the next one start. Bochs waits for the attached command, which may
+# have ended without a word to it.
 bochs_listens()
 {
-	while kill -0 "$guest" 2>/dev/null &&
+	while kill -0 "$guest" 2>/dev/null && kill -0 "${helper:-$guest}" 2>/dev/null &&
 	      ! grep -q 'listening for connections' "$tmp/bochs.log" 2>/dev/null; do
 		sleep 0.1
 	done

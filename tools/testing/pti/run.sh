@@ -43,7 +43,10 @@ PROGRAM is a path in the guest (/pti holds the tests) or, alone, any shell text.
   --interactive    a shell on this terminal instead of PROGRAM
   --quiet          do not repeat what the program printed
 
-Environment: ACCEL=kvm uses KVM instead of TCG, BUILD=DIR replaces build.
+Every ten seconds a line on stderr says that the guest still runs.
+
+Environment: ACCEL=kvm uses KVM instead of TCG, BUILD=DIR replaces build,
+PROGRESS=no leaves the lines away.
 Exit status: 0 passed, 1 failed, 2 could not tell (no end, time limit, ...).
 END
 }
@@ -165,10 +168,11 @@ log=$logs/$name.log
 mkdir -p "$logs"
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/pti-run.XXXXXX") ||
 	die "cannot write to ${TMPDIR:-/tmp}: set TMPDIR to a directory with 100 MB"
-guest='' helper=''
+guest='' helper='' ticker=''
 cleanup()
 {
 	trap '' INT TERM HUP
+	[ -z "$ticker" ] || kill "$ticker" 2>/dev/null || :
 	# The helper first: it may have something to write about what it was doing.
 	[ -z "$helper" ] || kill "$helper" 2>/dev/null || :
 	[ -z "$guest" ] || kill "$guest" 2>/dev/null || :
@@ -372,6 +376,15 @@ finish_attached()
 	fi
 }
 
+# What sleeps is left behind for a moment, and must not keep a pipe open.
+if [ "${PROGRESS:-}" != no ] && [ -z "$interactive" ]; then
+	(n=0
+	while sleep 10 </dev/null >/dev/null 2>&1; do
+		n=$((n + 10))
+		echo "$me: $name runs, $n s of at most $limit s" >&2
+	done) &
+	ticker=$!
+fi
 if [ "$emu" = bochs ]; then
 	. "$here/bochs.sh"
 	start_bochs
@@ -392,6 +405,8 @@ fi
 guest_rc=0
 wait "$guest" || guest_rc=$?
 guest=
+[ -z "$ticker" ] || kill "$ticker" 2>/dev/null || :
+ticker=
 [ "$emu" != bochs ] || finish_bochs
 
 # The verdict.

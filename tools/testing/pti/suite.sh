@@ -196,6 +196,8 @@ if [ "$list" ]; then
 	exit
 fi
 mkdir -p "$logs/suite"
+# Of the guests', as it has lines of its own
+export PROGRESS=no
 
 now()
 {
@@ -426,7 +428,7 @@ while [ "$w" -lt "$jobs" ]; do
 done
 # What goes on, where nothing has ended for a while.
 (
-	while sleep 10; do
+	while sleep 10 </dev/null >/dev/null 2>&1; do
 		[ -z "$(find "$work" -maxdepth 1 -name 'say.*' -newermt '-10 seconds' 2>/dev/null)" ] || continue
 		cat "$work"/now.* 2>/dev/null | while IFS='	' read -r from name; do
 			printf '%s, %d s; ' "$name" "$((($(now) - from) / 1000))"
