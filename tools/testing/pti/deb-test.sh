@@ -113,9 +113,15 @@ exec 4<>"$tmp/line.in" 5<>"$tmp/line.out"
 cat <&5 >/dev/null &
 ticker=$!
 
+# console: what it has said, without what a shell tells a terminal about itself.
+console()
+{
+	tr -d '\r\000\033' <"$log" | sed 's/\[?2004[hl]//g'
+}
+
 said()
 {
-	tr -d '\r\000' <"$log" | grep -a -q -e "$1"
+	console | grep -a -q -e "$1"
 }
 
 # wait_for REGEXP TEXT: until the console has it.
@@ -151,7 +157,7 @@ wait_for "^kernel: $release$" "the kernel of the package, $release"
 # A unit that failed makes it "degraded".
 wait_for '^state: ' "systemd's verdict"
 said '^state: running$' || {
-	tr -d '\r\000' <"$log" | sed -n '/^kernel: /,/^state: /s/^/  | /p' >&2
+	console | sed -n '/^kernel: /,/^state: /s/^/  | /p' >&2
 	echo "not ok - systemd is not running as it should; log: $log"
 	exit 1
 }
@@ -160,6 +166,8 @@ rc=0
 wait "$guest" || rc=$?
 guest=
 [ "$rc" = 0 ] || { echo "not ok - power off: the emulator ended with $rc; log: $log"; exit 1; }
+# A triple fault ends it as well.
+said 'reboot: Power down' || { echo "not ok - power off: it was reset; log: $log"; exit 1; }
 echo "ok - power off"
 if "$here/scan.sh" "$log"; then
 	echo "ok - the kernel has nothing to complain of"

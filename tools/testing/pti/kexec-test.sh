@@ -20,7 +20,14 @@ case ${1:-} in
 -*) die "unknown option $1 (--help explains)" ;;
 esac
 model=${1:-affected}
-levels=$(column "$(model_row "$model")" 4)
+row=$(model_row "$model") || exit 2
+levels=$(column "$row" 4)
+# As status.sh takes them: PCID, INVPCID
+case $(column "$row" 5) in
+yes) ids="yes yes" ;;
+only) ids="yes no" ;;
+*) ids="no any" ;;
+esac
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM HUP
@@ -45,7 +52,7 @@ fi
 
 # The second kernel's program, behind the same initramfs.
 mkdir -p "$tmp/second" "$tmp/first/boot"
-echo "exec /pti/status.sh on yes $levels $cpus no any pti=on" >"$tmp/second/run-program"
+echo "exec /pti/status.sh on yes $levels $cpus $ids pti=on" >"$tmp/second/run-program"
 (cd "$tmp/second" && echo run-program | cpio --quiet -o -H newc -R 0:0) | gzip -1n >"$tmp/second.gz"
 cat "$build/initramfs.cpio.gz" "$tmp/second.gz" >"$tmp/first/boot/initrd"
 cp "$image/bzImage" "$tmp/first/boot/"
