@@ -203,8 +203,8 @@ check_style() {
 			for (i = 0; i < count; i++)
 				print file ":" substr(at[1], 2) + i
 		}' >"$tmp/lines"
-	# ccache makes the path relative
-	sed -E -n "s,^($linux|([.][.]/)+linux)/,,; s,^([^: ]*:[0-9]*):.*(warning|error): .*,\\1\t&,p" \
+	# ccache makes the path relative, make without it the real one
+	sed -E -n "s,^($linux|$(realpath "$linux")|([.][.]/)+linux)/,,; s,^([^: ]*:[0-9]*):.*(warning|error): .*,\\1\t&,p" \
 		"$logs/kernel-style.log" | awk -F '\t' '
 		NR == FNR { ours[$1] = 1; next }
 		$1 in ours { print $2 }' "$tmp/lines" - | sort -u >"$tmp/left"

@@ -172,6 +172,21 @@ last_values() {
 		awk -F = '!/^#/ && NF { if (!($1 in v)) order[++n] = $1; v[$1] = $0 }
 		      END { for (i = 1; i <= n; i++) print v[order[i]] }'
 }
+# An object is compiled once, and warns once: what a build made goes if it warned, so
+# that the next one warns again
+forget_warnings() {
+	if grep -E 'warning:|^WARNING: modpost' "$log" | grep -v 'override: reassigning' >"$log.warnings"; then
+		echo "kernel: $name: $(wc -l <"$log.warnings") warnings, in $log.warnings"
+		rm -f "$out/obj/vmlinux"
+		find "$out/obj" -name '*.o' -newer "$out/.begun" -delete
+	else
+		rm -f "$log.warnings"
+	fi
+	rm -f "$out/.begun"
+}
+# The last build did not end well
+[ ! -f "$out/.begun" ] || forget_warnings >/dev/null
+
 { start_from; differences; } | last_values >"$out/config.wanted"
 kmake KCONFIG_ALLCONFIG="$out/config.wanted" $target >"$log" 2>&1 ||
 	failed "the configuration of $name failed"
@@ -206,8 +221,8 @@ elif [ ! -f "$out/obj/vmlinux" ] && [ "$from" = small ]; then
 	total=" of about 1800"
 fi
 start=$(date +%s)
-# What is newer was made by this build, or by one before it that did not end well
-[ -f "$out/.begun" ] || touch "$out/.begun"
+# What is newer was made by this build
+touch "$out/.begun"
 # kmake in the background, and a line on how far it is. A process group of its own, to
 # end all of it; the lock is not its to hold
 make_targets() {
@@ -227,19 +242,6 @@ make_targets() {
 	return $rc
 }
 make_targets $targets || failed "the build of $name failed"
-
-# An object is compiled once, and warns once: what this build made goes, so that the
-# next one warns again
-forget_warnings() {
-	if grep -E 'warning:|^WARNING: modpost' "$log" | grep -v 'override: reassigning' >"$log.warnings"; then
-		echo "kernel: $name: $(wc -l <"$log.warnings") warnings, in $log.warnings"
-		rm -f "$out/obj/vmlinux"
-		find "$out/obj" -name '*.o' -newer "$out/.begun" -delete
-	else
-		rm -f "$log.warnings"
-	fi
-	rm -f "$out/.begun"
-}
 
 if [ "${DIRS:-}" ]; then
 	forget_warnings
