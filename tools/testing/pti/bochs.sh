@@ -68,7 +68,7 @@ ${attach:+magic_break: enabled=1}
 log: $tmp/bochs.log
 panic: action=fatal
 error: action=report
-info: action=report
+info: action=ignore
 debug: action=ignore
 END
 	touch "$tmp/serial"
@@ -98,12 +98,22 @@ END
 	guest=$!
 }
 
+# has_port: whether it listens. Its log says so only at a level where it logs from its
+# handler of SIGINT as well, in the middle of other output, and can wait for itself.
+has_port()
+{
+	pid=$(cat "$tmp/bochs.pid" 2>/dev/null) || return 1
+	readlink "/proc/$pid/fd/"* 2>/dev/null | sed -n 's/^socket:\[\(.*\)]$/\1/p' |
+		awk 'NR == FNR { mine[$1] = 1; next } $4 == "0A" && $10 in mine { found = 1 }
+		     END { exit !found }' - /proc/net/tcp
+}
+
 # bochs_listens: let the next one start. Bochs waits for the attached command, which may
 # have ended without a word to it.
 bochs_listens()
 {
-	while kill -0 "$guest" 2>/dev/null && kill -0 "${helper:-$guest}" 2>/dev/null &&
-	      ! grep -q 'listening for connections' "$tmp/bochs.log" 2>/dev/null; do
+	until has_port; do
+		kill -0 "$guest" 2>/dev/null && kill -0 "${helper:-$guest}" 2>/dev/null || break
 		sleep 0.1
 	done
 	exec 9<&-
@@ -112,5 +122,5 @@ bochs_listens()
 finish_bochs()
 {
 	cat "$tmp/serial" >>"$log"
-	grep '^[0-9]*[^0-9i]' "$tmp/bochs.log" 2>/dev/null | tail -n 5 | sed 's/^/# bochs   /' >>"$log"
+	tail -n 5 "$tmp/bochs.log" 2>/dev/null | sed 's/^/# bochs   /' >>"$log"
 }
