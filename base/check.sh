@@ -18,7 +18,7 @@ mkdir -p "$build"
 # What killed runs have left; the others of this one are younger
 find "$build" -maxdepth 1 -name '.check.??????' -mmin +120 -exec rm -rf {} +
 tmp=$(mktemp -d "$build/.check.XXXXXX")
-trap 'rm -rf "$tmp"' EXIT
+trap 'end_ticker; rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 
 lgit() {
@@ -217,11 +217,15 @@ check_style() {
 # The pages of the series, by the kernel's own rules; read all anew, or warnings of
 # pages that have not changed would not come again. No other directory than that of
 # pti.rst: of what the series changes elsewhere, all is literal text.
+make_docs() {
+	make -C "$linux" O="$build/docs" htmldocs SPHINXDIRS=arch/x86 >"$logs/docs.log" 2>&1
+}
+
 check_docs() {
 	need sphinx-build make
 	rm -rf "$build/docs"
 	mkdir -p "$build/docs" "$logs"
-	make -C "$linux" O="$build/docs" htmldocs SPHINXDIRS=arch/x86 >"$logs/docs.log" 2>&1 ||
+	during "making the pages of arch/x86" make_docs ||
 		die "make htmldocs fails; the full log is $logs/docs.log"
 	lgit diff-tree -r --name-only stripped refs/pti/next -- Documentation/arch/x86 >"$tmp/new"
 	grep -F -f "$tmp/new" "$logs/docs.log" | sed "s|^$linux/||" >"$tmp/left" || true

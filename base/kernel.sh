@@ -223,21 +223,21 @@ fi
 start=$(date +%s)
 # What is newer was made by this build
 touch "$out/.begun"
+progress() {
+	echo "kernel: $name: $(grep -cE '^  (AR|AS|CC|LD|HOSTCC|OBJCOPY|GEN|INSTALL|SIGN) ' \
+		"$log")$total steps, $(($(date +%s) - start)) s"
+}
+
 # kmake in the background, and a line on how far it is. A process group of its own, to
 # end all of it; the lock is not its to hold
 make_targets() {
 	(run="exec setsid"; kmake -j"${J:-$(nproc)}" "$@") >>"$log" 2>&1 8>&- &
 	pid=$!
-	trap 'kill -- -$pid 2>/dev/null; wait; exit 1' HUP INT TERM
-	tick=0
-	while kill -0 $pid 2>/dev/null; do
-		sleep 1
-		tick=$((tick + 1))
-		[ $((tick % 10)) != 0 ] || echo "kernel: $name: $(grep -cE \
-			'^  (AR|AS|CC|LD|HOSTCC|OBJCOPY|GEN|INSTALL|SIGN) ' "$log")$total steps, $(($(date +%s) - start)) s"
-	done
+	trap 'end_ticker; kill -- -$pid 2>/dev/null; wait; exit 1' HUP INT TERM
+	start_ticker progress
 	rc=0
 	wait $pid || rc=$?
+	end_ticker
 	trap - HUP INT TERM
 	return $rc
 }

@@ -8,7 +8,7 @@ build=${BUILD:-$top/build}
 linux=$build/linux
 logs=$build/logs
 me=$(basename "$0" .sh)
-. "$top/base/help.sh"
+. "$top/base/common.sh"
 
 # Where the strip and the series change code
 our_dirs="arch/x86 init kernel mm security"

@@ -30,8 +30,7 @@ flock 9
 rm -rf "$build"/.tree.??????
 
 tmp=$(mktemp -d "$build/.tree.XXXXXX")
-ticker=
-trap '[ -z "$ticker" ] || kill $ticker; rm -rf "$tmp" "$build/linux.new"' EXIT
+trap 'end_ticker; rm -rf "$tmp" "$build/linux.new"' EXIT
 trap 'exit 1' HUP INT TERM
 
 lgit() {
@@ -112,26 +111,6 @@ check_version() {
 	6.12.*) ;;
 	*) die "the source is Linux ${1:-of no version}, and this series is for 6.12.y" ;;
 	esac
-}
-
-# during TEXT COMMAND...: say what takes long, and every ten seconds that it goes on
-during() {
-	text=$1
-	shift
-	echo "tree: $text"
-	(
-		n=0
-		while sleep 10 >/dev/null && kill -0 $$; do
-			n=$((n + 10))
-			echo "tree: $text, $n s"
-		done
-	) 2>/dev/null 9>&- &
-	ticker=$!
-	rc=0
-	"$@" || rc=$?
-	kill $ticker 2>/dev/null || true
-	ticker=
-	return $rc
 }
 
 make_stock() {

@@ -33,11 +33,12 @@ log=$logs/deb-$config.log
 mkdir -p "$out" "$logs"
 tmp=$(mktemp -d)
 guest=
-ticker=
+reader=
 cleanup()
 {
 	trap '' INT TERM HUP
-	for p in $guest $ticker; do
+	end_ticker
+	for p in $guest $reader; do
 		kill "$p" 2>/dev/null && wait "$p" 2>/dev/null || :
 	done
 	rm -rf "$tmp" "$out/root.$$"
@@ -46,28 +47,19 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# during TEXT COMMAND...: say what takes long, and that it goes on.
-during()
+# logged TEXT COMMAND...: during, with what it says in the log, of which the end is shown
+# if it fails.
+logged()
 {
-	text=$1
-	shift
-	echo "deb-test: $text"
-	(
-		n=0
-		while sleep 10 && kill -0 $$; do
-			n=$((n + 10))
-			echo "deb-test: $text, $n s"
-		done
-	) 2>/dev/null &
-	ticker=$!
-	rc=0
-	"$@" >>"$log" 2>&1 </dev/null || rc=$?
-	kill $ticker 2>/dev/null || :
-	ticker=
-	[ "$rc" = 0 ] || {
+	during "$1" to_log "$@" || {
 		tail -n 5 "$log" >&2
-		die "$text: failed; the full log is $log"
+		die "$1: failed; the full log is $log"
 	}
+}
+to_log()
+{
+	shift
+	"$@" >>"$log" 2>&1 </dev/null
 }
 
 : >"$log"
@@ -76,7 +68,7 @@ set -- --mode=root --format=tar --variant=minbase \
 tar=$out/root-$(echo "$*" | cksum | cut -d' ' -f1).tar
 if [ ! -f "$tar" ]; then
 	rm -f "$out"/root*.tar "$out"/root*.tar.new
-	during "making a Debian root" mmdebstrap "$@" "$tar.new"
+	logged "making a Debian root" mmdebstrap "$@" "$tar.new"
 	mv "$tar.new" "$tar"
 fi
 
@@ -94,7 +86,7 @@ install_kernel()
 		cp "$root/boot/initrd.img-$release" "$tmp/initrd" &&
 		mke2fs -q -t ext4 -d "$root" "$tmp/disk" 2G
 }
-during "installing $(basename "$deb")" install_kernel
+logged "installing $(basename "$deb")" install_kernel
 
 # The machine that is affected, with a disk and a console of which both ends are here.
 # no_timer_check: as in run.sh. The console's device may come later than in 90 s, after
@@ -111,7 +103,7 @@ guest=$!
 # Opened for both ways, so that nothing blocks; what is read is in the log.
 exec 4<>"$tmp/line.in" 5<>"$tmp/line.out"
 cat <&5 >/dev/null &
-ticker=$!
+reader=$!
 
 # console: what it has said, without what a shell tells a terminal about itself.
 console()

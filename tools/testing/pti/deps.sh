@@ -34,15 +34,12 @@ export DEBIAN_FRONTEND
 mkdir -p "$logs"
 # What was interrupted before has to be ended first.
 dpkg --configure -a >"$logs/deps.log" 2>&1 </dev/null || :
-(
-	n=0
-	while sleep 10 && kill -0 $$; do
-		n=$((n + 10))
-		echo "$me: installing, $n s: $(tail -n 1 "$logs/deps.log" | cut -c1-60)"
-	done
-) 2>/dev/null &
-ticker=$!
-trap 'kill $ticker 2>/dev/null' EXIT
+progress()
+{
+	echo "$me: installing, $1 s: $(tail -n 1 "$logs/deps.log" | cut -c1-60)"
+}
+start_ticker progress
+trap end_ticker EXIT
 trap 'exit 130' INT TERM HUP
 if ! { apt-get update && apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing; } \
 	</dev/null >>"$logs/deps.log" 2>&1; then

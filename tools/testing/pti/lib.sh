@@ -11,7 +11,7 @@ logs=${LOGS:-$build/logs}
 # Figures are of one kernel, and stand beside it: a mutant's are not for the series.
 results=${PTI_IMAGE:-$build}/results
 me=${0##*/}
-. "$top/base/help.sh"
+. "$top/base/common.sh"
 
 # die TEXT: one line on stderr, and the exit status that means "could not tell".
 die()
@@ -98,6 +98,7 @@ work_dir()
 end_of_work()
 {
 	trap '' INT TERM HUP
+	end_ticker
 	[ -z "$child" ] || { kill "$child" && wait "$child"; } 2>/dev/null || :
 	rm -rf "$tmp"
 }

@@ -194,6 +194,11 @@ set -f
 base=$(commit "$(linux_tree "$tmp/index")" "what the mutants start from")
 tests=$( (sum_of_tests; echo "$base") | cksum | cut -d' ' -f1)
 
+progress()
+{
+	echo "[$number/$total] $name, $1 s"
+}
+
 total=$#
 number=0
 passed=0
@@ -216,6 +221,7 @@ for patch; do
 		left=", about $((((begun - started) * (total - number + 1) / planted + 59) / 60)) min left if the others are all due"
 	planted=$((planted + 1))
 	echo "[$number/$total] planting   $name$left"
+	start_ticker progress
 	if judge "$name" "$patch" >"$log" 2>&1; then
 		: >"$key"
 		passed=$((passed + 1))
@@ -226,6 +232,7 @@ for patch; do
 		tail -n 5 "$log" | sed 's/^/        /'
 		echo "        full log: $log"
 	fi
+	end_ticker
 done
 [ -z "$failed" ] || echo "Not caught:$failed"
 echo "$passed passed, $(echo $failed | wc -w) failed, 0 skipped"

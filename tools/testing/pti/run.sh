@@ -168,11 +168,11 @@ log=$logs/$name.log
 mkdir -p "$logs"
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/pti-run.XXXXXX") ||
 	die "cannot write to ${TMPDIR:-/tmp}: set TMPDIR to a directory with 100 MB"
-guest='' helper='' ticker=''
+guest='' helper=''
 cleanup()
 {
 	trap '' INT TERM HUP
-	[ -z "$ticker" ] || kill "$ticker" 2>/dev/null || :
+	end_ticker
 	# The helper first: it may have something to write about what it was doing.
 	[ -z "$helper" ] || kill "$helper" 2>/dev/null || :
 	[ -z "$guest" ] || kill "$guest" 2>/dev/null || :
@@ -376,15 +376,11 @@ finish_attached()
 	fi
 }
 
-# What sleeps is left behind for a moment, and must not keep a pipe open.
-if [ "${PROGRESS:-}" != no ] && [ -z "$interactive" ]; then
-	(n=0
-	while sleep 10 </dev/null >/dev/null 2>&1; do
-		n=$((n + 10))
-		echo "$me: $name runs, $n s of at most $limit s" >&2
-	done) &
-	ticker=$!
-fi
+progress()
+{
+	echo "$me: $name runs, $1 s of at most $limit s" >&2
+}
+[ "${PROGRESS:-}" = no ] || [ "$interactive" ] || start_ticker progress
 if [ "$emu" = bochs ]; then
 	. "$here/bochs.sh"
 	start_bochs
@@ -405,8 +401,7 @@ fi
 guest_rc=0
 wait "$guest" || guest_rc=$?
 guest=
-[ -z "$ticker" ] || kill "$ticker" 2>/dev/null || :
-ticker=
+end_ticker
 [ "$emu" != bochs ] || finish_bochs
 
 # The verdict.

@@ -45,11 +45,11 @@ done
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/pti-suite.XXXXXX")
 workers=
-ticker=
 cleanup()
 {
 	trap '' INT TERM HUP
-	for w in $ticker $workers; do
+	end_ticker
+	for w in $workers; do
 		kill "$w" 2>/dev/null || :
 	done
 	for w in $workers; do
@@ -427,21 +427,19 @@ while [ "$w" -lt "$jobs" ]; do
 	workers="$workers $!"
 done
 # What goes on, where nothing has ended for a while.
-(
-	while sleep 10 </dev/null >/dev/null 2>&1; do
-		[ -z "$(find "$work" -maxdepth 1 -name 'say.*' -newermt '-10 seconds' 2>/dev/null)" ] || continue
-		cat "$work"/now.* 2>/dev/null | while IFS='	' read -r from name; do
-			printf '%s, %d s; ' "$name" "$((($(now) - from) / 1000))"
-		done | sed 's/^/        running: /; s/; $/\n/'
-	done
-) &
-ticker=$!
+running()
+{
+	[ -z "$(find "$work" -maxdepth 1 -name 'say.*' -newermt '-10 seconds' 2>/dev/null)" ] || return 0
+	cat "$work"/now.* 2>/dev/null | while IFS='	' read -r from name; do
+		printf '%s, %d s; ' "$name" "$((($(now) - from) / 1000))"
+	done | sed 's/^/        running: /; s/; $/\n/'
+}
+start_ticker running
 stumbled=
 for w in $workers; do
 	wait "$w" || stumbled=1
 done
-kill "$ticker" 2>/dev/null || :
-ticker=
+end_ticker
 workers=
 
 # A worker that stumbled must not pass for one that had nothing to do.
