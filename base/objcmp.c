@@ -91,7 +91,8 @@ struct object {
 
 struct exception {
 	char *object, *item;
-	bool used, differs;
+	bool may;	/* differ: it need not */
+	bool differs;
 };
 
 static struct exception *exceptions;
@@ -762,7 +763,6 @@ static void report(const char *object, const char *item, const char *why)
 		    (!strcmp(e->item, "*") || !strcmp(e->item, item))) {
 			if (!e->differs)
 				nr_excepted++;
-			e->used = true;
 			e->differs = true;
 			return;
 		}
@@ -877,7 +877,7 @@ static void read_exceptions(const char *path)
 		exceptions[nr_exceptions].object = strdup(object);
 		exceptions[nr_exceptions].item = strdup(item);
 		exceptions[nr_exceptions].differs = false;
-		exceptions[nr_exceptions++].used = !strncmp(reason, "may ", 4);
+		exceptions[nr_exceptions++].may = !strncmp(reason, "may ", 4);
 	}
 	fclose(file);
 }
@@ -899,7 +899,7 @@ int main(int argc, char **argv)
 	if (!nr_objects)
 		errx(TROUBLE, "%s: no objects", dirs[0]);
 	for (size_t i = 0; i < nr_exceptions; i++) {
-		if (exceptions[i].used)
+		if (exceptions[i].differs || exceptions[i].may)
 			continue;
 		nr_bad++;
 		printf("objcmp: listed, but does not differ: %s\t%s\n",

@@ -43,7 +43,7 @@ make_medium()
 # The display is a VNC server that waits for nobody, at the next port that is free. Of
 # two that look for it at the same moment one finds none at all (it binds the port
 # that the other one listens at first, and then it cannot bind another): one starts
-# after the other, and says when it listens. The time of day is always the same, so
+# when the system shows that the other listens. The time of day is always the same, so
 # that a run is: cost.sh counts instructions.
 start_bochs()
 {

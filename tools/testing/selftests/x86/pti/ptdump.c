@@ -244,6 +244,7 @@ static void test_subset(void)
 	ksft_test_result(good, "subset of the kernel page table\n");
 }
 
+/* The last CPU of a list of CPUs as sysfs has them; 0 if there is no such list. */
 static unsigned int cpu_list_end(const char *path)
 {
 	char text[64];
