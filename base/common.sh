@@ -15,12 +15,13 @@ esac
 # start_ticker COMMAND...: run it every ten seconds, with the seconds that have gone by
 # as its last argument, until end_ticker, which a script's traps call, or until the script is
 # gone. A sleep is left behind for a moment: it must not keep a pipe open, nor a lock.
+# SIGTERM it would not get before it has put the script's traps away.
 ticker=
 start_ticker()
 {
 	(
 		n=0
-		while sleep 10 </dev/null >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+		while sleep 10 </dev/null >/dev/null 2>&1 3>&- && kill -0 $$ 2>/dev/null; do
 			n=$((n + 10))
 			"$@" "$n"
 		done
@@ -29,7 +30,7 @@ start_ticker()
 }
 end_ticker()
 {
-	[ -z "$ticker" ] || kill "$ticker" 2>/dev/null || :
+	[ -z "$ticker" ] || kill -9 "$ticker" 2>/dev/null || :
 	ticker=
 }
 

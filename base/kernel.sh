@@ -233,7 +233,7 @@ progress() {
 make_targets() {
 	(run="exec setsid"; kmake -j"${J:-$(nproc)}" "$@") >>"$log" 2>&1 8>&- &
 	pid=$!
-	trap 'end_ticker; kill -- -$pid 2>/dev/null; wait; exit 1' HUP INT TERM
+	trap 'end_ticker; kill -- -$pid 2>/dev/null; wait $pid; exit 1' HUP INT TERM
 	start_ticker progress
 	rc=0
 	wait $pid || rc=$?

@@ -94,8 +94,8 @@ unpack() {
 	if [ -z "${KSRC:-}" ]; then
 		tar -xf "$archive" -C "$1" --strip-components=1
 	elif [ -e "$KSRC/.git" ]; then
-		git -C "$KSRC" archive HEAD >"$tmp/tar" && tar -xf "$tmp/tar" -C "$1"
-		rm -f "$tmp/tar"
+		git -C "$KSRC" archive HEAD >"$tmp/tar" && tar -xf "$tmp/tar" -C "$1" &&
+			rm -f "$tmp/tar"
 	else
 		cp -R "$KSRC/." "$1"
 	fi

@@ -129,9 +129,9 @@ echo \$rc >"$tmp/status"
 exit \$rc
 END
 run_rc=0
-"$here/run.sh" --image "$image" --model "$model" --cpus "$cpus" --append "$append" \
+PROGRESS=${PROGRESS:-3} "$here/run.sh" --image "$image" --model "$model" --cpus "$cpus" --append "$append" \
 	--mem "$mem" --time $limit --name "$name" --quiet --attach "sh '$tmp/attached'" \
-	/pti/victim_64 "$stops" 20 2>"$tmp/errors" || run_rc=$?
+	/pti/victim_64 "$stops" 20 3>&2 2>"$tmp/errors" || run_rc=$?
 walk_rc=2
 [ ! -s "$tmp/status" ] || walk_rc=$(cat "$tmp/status")
 

@@ -91,10 +91,10 @@ END
 		[ "$tries" -lt 600 ] || die "another Bochs has been about to start for a minute"
 		sleep 0.1
 	done
-	# The lock is closed first: to open a pipe takes until the other end is opened.
-	(cd "$tmp" && exec timeout -k 5 "$limit" \
-		sh -c 'echo $$ >bochs.pid; exec bochs-bin "$@"' bochs-bin "$@") \
-		9<&- <"$in" >"$tmp/bochs.out" 2>&1 &
+	# To open a pipe takes until the other end is opened, which may be never. bochs.pid
+	# is there from then on.
+	(cd "$tmp" && exec timeout -k 5 "$limit" sh -c 'exec <"$0" >bochs.out 2>&1
+		echo $$ >bochs.pid; exec bochs-bin "$@"' "$in" "$@") 9<&- &
 	guest=$!
 }
 

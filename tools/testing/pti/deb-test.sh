@@ -128,7 +128,7 @@ wait_for()
 		}
 		sleep 1
 		n=$((n + 1))
-		[ $((n % 10)) != 0 ] || echo "deb-test: waiting for $2, $n s"
+		[ $((n % 10)) != 0 ] || echo "$me: waiting for $2, $n s"
 	done
 	echo "ok - $2"
 }

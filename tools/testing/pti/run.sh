@@ -367,6 +367,10 @@ finish_attached()
 	attach_rc=0
 	wait "$helper" || attach_rc=$?
 	helper=
+	if [ "$attach_rc" = 0 ] && [ "$emu" = bochs ] && [ ! -s "$tmp/bochs.pid" ]; then
+		echo "# the attached command ended without a word to Bochs" >>"$log"
+		attach_rc=2
+	fi
 	if [ "$attach_rc" != 0 ]; then
 		sleep 1
 		kill "$guest" 2>/dev/null || :
@@ -378,7 +382,7 @@ finish_attached()
 
 progress()
 {
-	echo "$me: $name runs, $1 s of at most $limit s" >&2
+	echo "$me: $name runs, $1 s of at most $limit s" >&"${PROGRESS:-2}"
 }
 [ "${PROGRESS:-}" = no ] || [ "$interactive" ] || start_ticker progress
 if [ "$emu" = bochs ]; then

@@ -140,9 +140,9 @@ guest()
 	shift 5
 	raw=$tmp/raw-$kernel
 	rc=0
-	"$here/run.sh" --image "$dir" --model "$model" --cpus 2 --append "$append" --mem "$mem" \
+	PROGRESS=${PROGRESS:-3} "$here/run.sh" --image "$dir" --model "$model" --cpus 2 --append "$append" --mem "$mem" \
 		--time 1800 --name "selftests-$set-$kernel-$model-$(echo "$append" | tr ' ' +)" \
-		--add "$tmp/add.gz" -- sh /selftests/all.sh "$@" >"$raw" 2>"$raw.err" || rc=$?
+		--add "$tmp/add.gz" -- sh /selftests/all.sh "$@" 3>&2 >"$raw" 2>"$raw.err" || rc=$?
 	awk -v kernel="$kernel" -v column="$column" '
 		# A part, in TAP: "ok 1 name" or "not ok 1 name".
 		/^(not )?ok [0-9]+ / && !/# SKIP/ {

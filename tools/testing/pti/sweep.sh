@@ -101,7 +101,7 @@ END
 		set -- "$@" "$p $n"
 	done
 	run_rc=0
-	"$here/run.sh" --image "$image" --model $model --time "$limit" --name "sweep-$machine" \
+	PROGRESS=${PROGRESS:-3} "$here/run.sh" --image "$image" --model $model --time "$limit" --name "sweep-$machine" \
 		--append "pti=on nokaslr no_timer_check $append" --allow "$here/allow/sweep.txt" \
 		--quiet --attach "sh '$tmp/attached'" \
 		/pti/sweep.sh 200 "$@" 3>&2 2>"$tmp/errors" &
