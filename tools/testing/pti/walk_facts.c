@@ -60,6 +60,15 @@ static bool learn_slide(struct audit *a, const struct cpu_state *c)
 	return !(a->facts.slide & ((2 << 20) - 1));
 }
 
+/* Without SMP, per-CPU data are data of the image, and their section is empty */
+static bool one_cpu_kernel(const struct audit *a)
+{
+	const struct symbol *start = symbol_find(&a->syms, "__per_cpu_start");
+	const struct symbol *end = symbol_find(&a->syms, "__per_cpu_end");
+
+	return start && end && start->addr == end->addr;
+}
+
 /* Fills in a->facts, and sets known once every CPU is where it can be told */
 void facts_learn(struct audit *a, const struct cpu_state *cpus, int n)
 {
@@ -80,6 +89,8 @@ void facts_learn(struct audit *a, const struct cpu_state *cpus, int n)
 	f->ncpus = n;
 	f->levels = paging_levels(&cpus[0]);
 	f->known = learn_slide(a, &cpus[0]);
+	if (one_cpu_kernel(a))
+		f->percpu[0] = f->slide;
 }
 
 /* What was learnt must hold at every stop */

@@ -62,8 +62,10 @@ static __u64 *entry_text(const struct audit *a, __u64 user, __u64 kernel)
 
 static __u64 *per_cpu_memory(const struct audit *a, __u64 user, __u64 kernel)
 {
+	const struct symbol *s = symbol_find(&a->syms, "gdt_page");
+
 	(void)user;
-	return pte_at(a, kernel, a->facts.percpu[0]);
+	return s ? pte_at(a, kernel, a->facts.percpu[0] + s->addr) : NULL;
 }
 
 static __u64 *top_level_user(const struct audit *a, __u64 user, __u64 kernel)
