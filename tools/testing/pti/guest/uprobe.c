@@ -23,7 +23,15 @@
 #define THREADS	2
 
 static unsigned long calls = 3000;
-static volatile int wrong;
+
+/* What a thread has to do, and what came of it. */
+struct job {
+	unsigned long seed;
+	unsigned long long hits, returns;
+	int type;
+	int wrong;	/* results */
+	int unprobed;	/* no probe could be set */
+};
 
 /* Several instructions that a uprobe has to run out of line. */
 __attribute__((noinline, noipa)) static unsigned long probed(unsigned long a, unsigned long b)
@@ -31,14 +39,13 @@ __attribute__((noinline, noipa)) static unsigned long probed(unsigned long a, un
 	return (a ^ b) * 3 + b;
 }
 
-static void *caller(void *arg)
+static void call(struct job *job)
 {
-	unsigned long i, seed = (unsigned long)arg;
+	unsigned long i;
 
 	for (i = 0; i < calls; i++)
-		if (probed(i, seed) != (i ^ seed) * 3 + seed)
-			wrong = 1;
-	return NULL;
+		if (probed(i, job->seed) != (i ^ job->seed) * 3 + job->seed)
+			job->wrong = 1;
 }
 
 /* Where in the file the function is. */
@@ -61,11 +68,11 @@ static unsigned long file_offset(unsigned long addr)
 	return 0;
 }
 
-/* probe(RETURN): a descriptor that counts, in all threads of this process. */
+/* A descriptor that counts, in this thread: what others inherit is not counted exactly. */
 static int probe(int type, int on_return)
 {
 	struct perf_event_attr attr = {
-		.size = sizeof(attr), .type = type, .config = on_return, .inherit = 1,
+		.size = sizeof(attr), .type = type, .config = on_return,
 	};
 
 	attr.config1 = (unsigned long)"/proc/self/exe";
@@ -83,33 +90,50 @@ static unsigned long long count(int fd)
 	return n;
 }
 
+static void *caller(void *arg)
+{
+	struct job *job = arg;
+	int start = probe(job->type, 0), back = probe(job->type, 1);
+
+	job->unprobed = start < 0 || back < 0;
+	if (job->unprobed) {
+		perror("perf_event_open");
+		return NULL;
+	}
+	call(job);
+	job->hits = count(start);
+	job->returns = count(back);
+	return NULL;
+}
+
 /* Set, hit by all threads, taken away: @round differs in what is calculated. */
 static int one_round(int number, int type, unsigned long round)
 {
-	int i, start = probe(type, 0), back = probe(type, 1);
-	unsigned long long n, m;
+	struct job job[THREADS] = {}, sum = {};
 	pthread_t thread[THREADS];
+	int i;
 
-	if (start < 0 || back < 0) {
-		perror("perf_event_open");
-		printf("not ok %d - no uprobe\n", number);
-		return 1;
+	for (i = 0; i < THREADS; i++) {
+		job[i].seed = round + i;
+		job[i].type = type;
+		pthread_create(&thread[i], NULL, caller, &job[i]);
 	}
-	for (i = 0; i < THREADS; i++)
-		pthread_create(&thread[i], NULL, caller, (void *)(round + i));
-	for (i = 0; i < THREADS; i++)
+	for (i = 0; i < THREADS; i++) {
 		pthread_join(thread[i], NULL);
-	n = count(start);
-	m = count(back);
-	i = wrong || n != THREADS * calls || m != n;
+		sum.hits += job[i].hits;
+		sum.returns += job[i].returns;
+		sum.wrong |= job[i].wrong | job[i].unprobed;
+	}
+	i = sum.wrong || sum.hits != THREADS * calls || sum.returns != sum.hits;
 	printf("%sok %d - %lu calls: %llu hits, %llu returns, results %s\n", i ? "not " : "",
-	       number, THREADS * calls, n, m, wrong ? "wrong" : "right");
+	       number, THREADS * calls, sum.hits, sum.returns, sum.wrong ? "wrong" : "right");
 	return i;
 }
 
 int main(int argc, char **argv)
 {
 	FILE *f = fopen("/sys/bus/event_source/devices/uprobe/type", "r");
+	struct job job = { .seed = 7 };
 	int type = 0, bad = 0, i;
 
 	if (argc > 1)
@@ -120,8 +144,7 @@ int main(int argc, char **argv)
 	}
 	for (i = 1; i <= 3; i++)
 		bad |= one_round(i, type, 0x5a5a0000 + i);
-	caller((void *)7UL);
-	bad |= wrong;
-	printf("%sok 4 - without a probe\n", wrong ? "not " : "");
-	return bad;
+	call(&job);
+	printf("%sok 4 - without a probe\n", job.wrong ? "not " : "");
+	return bad || job.wrong;
 }
