@@ -109,7 +109,7 @@ static void spin(const char *name, void (*helper)(void *))
 	regs_stop = 1;
 	pti_thread_wait(&thread);
 	/* A hundredth, as it is not for the program to say how fast they come. */
-	ksft_test_result(same && arrived >= wanted / 100, "%s: %lu in %lu rounds\n", name,
+	ksft_test_result(same && arrived && arrived >= wanted / 100, "%s: %lu in %lu rounds\n", name,
 			 arrived, regs_spins);
 }
 
