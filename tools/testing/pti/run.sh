@@ -380,17 +380,25 @@ finish_attached()
 	fi
 }
 
-progress()
+# An exception before there are handlers for it halts the kernel, and nothing would end
+# the machine.
+watch()
 {
-	echo "$me: $name runs, $1 s of at most $limit s" >&"${PROGRESS:-2}"
+	if head -c 200000 "$console" 2>/dev/null | grep -q -a '^PANIC: early exception'; then
+		kill "$guest" 2>/dev/null
+	elif [ "${PROGRESS:-}" != no ]; then
+		echo "$me: $name runs, $1 s of at most $limit s" >&"${PROGRESS:-2}"
+	fi
 }
-[ "${PROGRESS:-}" = no ] || [ "$interactive" ] || start_ticker progress
 if [ "$emu" = bochs ]; then
 	. "$here/bochs.sh"
+	console=$tmp/serial
 	start_bochs
 else
+	console=$log
 	start_qemu
 fi
+[ "$interactive" ] || start_ticker watch
 attach_rc=0
 [ -z "$attach" ] || start_attached
 [ "$emu" != bochs ] || bochs_listens
