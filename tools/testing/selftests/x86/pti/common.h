@@ -31,7 +31,7 @@
 #include "kselftest.h"
 
 #define PTI_PAGE	4096UL
-#define PTI_WATCHDOG	240	/* seconds */
+#define PTI_WATCHDOG	240	/* seconds, unless others are given */
 #define PTI_BLANKS	"\t\n "
 
 /* Page-fault error code and trap numbers, as a sigcontext gives them. */
@@ -85,23 +85,29 @@
 #define REG_BP		REG_EBP
 #endif
 
-static unsigned long pti_count;
+static unsigned long pti_count, pti_seconds;
 
-/* First call of each program: take COUNT, start TAP and the watchdog. */
+static inline unsigned long pti_number(const char *name, const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 0);
+
+	if (!n || *end)
+		ksft_exit_fail_msg("%s is a number above 0, not '%s'\n", name, text);
+	return n;
+}
+
+/* First call of each program: take COUNT and SECONDS, start TAP and the watchdog. */
 static inline void pti_start(int argc, char **argv)
 {
 	ksft_print_header();
+	if (argc > 3)
+		ksft_exit_fail_msg("usage: %s [COUNT [SECONDS]]\n", argv[0]);
+	if (argc > 1)
+		pti_count = pti_number("COUNT", argv[1]);
 	if (argc > 2)
-		ksft_exit_fail_msg("usage: %s [COUNT]\n", argv[0]);
-	if (argc == 2) {
-		char *end;
-
-		pti_count = strtoul(argv[1], &end, 0);
-		if (!pti_count || *end)
-			ksft_exit_fail_msg("COUNT is a number above 0, not '%s'\n",
-					   argv[1]);
-	}
-	alarm(PTI_WATCHDOG);
+		pti_seconds = pti_number("SECONDS", argv[2]);
+	alarm(pti_seconds ? pti_seconds : PTI_WATCHDOG);
 }
 
 /* The number of rounds: COUNT if it was given, else the caller's choice. */

@@ -7,10 +7,8 @@
  * CPU, function-call interrupts arrive at instructions that nobody chose.  A
  * serial port interrupts where user code asks it to.
  *
- * Usage: entry_irq [ROUNDS [SECONDS]]
- *
  * Function-call interrupts go slowly between two CPUs of an emulator: a hundredth of
- * ROUNDS in a quarter of a minute is enough.  With SECONDS, all have to come in that time.
+ * the rounds in a quarter of a minute is enough.  If a time is given, all have to come.
  *
  * What it catches: interrupt entries and exits that lose a register or the
  * flags, and vectors whose stubs or stacks are absent from the user page
@@ -30,7 +28,6 @@
 #define IPI_LIMIT	15000
 
 static int spin_cpu;
-static unsigned long ipi_seconds;
 
 /* A counter of /proc/interrupts on the CPU that spins. */
 static unsigned long irq_count(const char *name)
@@ -80,7 +77,7 @@ static void wait_for_timer(void *unused)
 /* A membarrier interrupts every CPU that runs this process. */
 static void send_ipis(void *unused)
 {
-	unsigned long end = pti_msec() + (ipi_seconds ? 1000 * ipi_seconds : IPI_LIMIT);
+	unsigned long end = pti_msec() + (pti_seconds ? 1000 * pti_seconds : IPI_LIMIT);
 	unsigned long first = irq_count("CAL:");
 	unsigned long i = 0;
 
@@ -208,8 +205,6 @@ int main(int argc, char **argv)
 
 	pti_start(argc, argv);
 	rounds = pti_rounds(100000);
-	if (argc > 2)
-		ipi_seconds = strtoul(argv[2], NULL, 0);
 	ksft_set_plan(3);
 	spin_cpu = 0;
 	pti_pin(spin_cpu);
@@ -228,6 +223,6 @@ int main(int argc, char **argv)
 		ksft_test_result_skip("function-call interrupts: no membarrier()\n");
 	else
 		spin("function-call interrupts", send_ipis,
-		     ipi_seconds ? rounds : rounds / 100);
+		     pti_seconds ? rounds : rounds / 100);
 	ksft_finished();
 }
