@@ -69,7 +69,10 @@
 #define LDT_SLOTS	2
 #define CEA_BASE	0xfffffe0000000000ULL
 #define CEA_PER_CPU	(CEA_BASE + PAGE_SIZE)
-#define CEA_PAGES	59		/* of one CPU, see exposure.expected */
+#define CEA_PAGES	59		/* of one CPU, in the picture of exposure.expected */
+#define CEA_STACKS	7		/* there: a guard page, */
+#define CEA_STACK_PAGES	2		/* and a stack, six times */
+#define CEA_N_STACKS	6
 #define ESPFIX_BASE	0xffffff0000000000ULL
 #define ESPFIX_END	0xffffff8000000000ULL
 #define ESPFIX_ALIASES	65536
@@ -148,6 +151,11 @@ struct leaves {
 	struct leaf *v;
 	size_t n, max;
 	size_t bad;		/* tables outside guest memory, reserved bits */
+	/*
+	 * A table that entries in a row point to is walked once if no leaf below it is
+	 * global: KASAN has terabytes of shadow that are one page.
+	 */
+	bool once;
 };
 
 struct symbol {
@@ -256,6 +264,7 @@ struct audit {
 	struct symbols syms;
 	struct facts facts;
 	struct rows rows;
+	unsigned int stack_pages;	/* of an exception stack in this kernel */
 	struct stats stats;
 	struct found found[MAX_FOUND];
 	int n_found;
@@ -311,6 +320,7 @@ int expect_parse(struct rows *rows, FILE *f, const char *name);
 int expect_read(struct rows *rows, const char *file);
 int expect_when(struct rows *rows, const char *condition);
 int expect_symbols(struct audit *a);
+unsigned int cea_page(const struct audit *a, unsigned int page);
 void expect_build(struct audit *a, const struct cpu_state *cpu, struct wants *w);
 
 /* walk_check.c */

@@ -27,7 +27,7 @@ struct check {
 	struct audit *a;
 	const struct cpu_state *cpu;
 	__u64 user_root, kernel_root;
-	bool ldt_in_change;	/* somebody may be replacing this mm's LDT */
+	bool ldt_in_change;	/* somebody may be replacing this mm's LDT, or be held up in it */
 	struct run run[N_FINDINGS];
 	/* figures of this page table */
 	__u64 bytes, exec, process;
@@ -371,6 +371,8 @@ static void check_kernel_half(struct check *c)
 	bool nxe = c->cpu->efer & EFER_NXE;
 
 	leaves_collect(&a->guest, a->facts.levels, c->user_root, true, nxe, &a->user);
+	/* Where that leaves an alias out, the user table has no business either */
+	a->kernel.once = true;
 	leaves_collect(&a->guest, a->facts.levels, c->kernel_root, true, nxe, &a->kernel);
 	if (a->user.bad || a->kernel.bad)
 		finding(a, F_TABLE, "%zu entries in the kernel half",

@@ -227,12 +227,45 @@ static const struct symbol *need_symbol(struct audit *a, const struct row *r, co
 	return s;
 }
 
-/* Finds the symbols that the rows name, and sizes rows that are a range of the image */
+/* Where a page of the picture in exposure.expected lies, in units of pages of the area */
+unsigned int cea_page(const struct audit *a, unsigned int page)
+{
+	unsigned int n = 0;
+
+	if (page > CEA_STACKS)
+		n = (page - CEA_STACKS) / (1 + CEA_STACK_PAGES);
+	if (n > CEA_N_STACKS)
+		n = CEA_N_STACKS;
+	return page + n * (a->stack_pages - CEA_STACK_PAGES);
+}
+
+/* The storage has no guard pages, and none of #VC's two stacks */
+static unsigned int stack_pages(const struct audit *a)
+{
+	const struct symbol *s = symbol_find(&a->syms, "exception_stacks");
+
+	return s ? s->size / PAGE_SIZE / (CEA_N_STACKS - 2) : CEA_STACK_PAGES;
+}
+
+static void place_in_area(const struct audit *a, struct row *r)
+{
+	r->addr = cea_page(a, r->addr);
+	if (strcmp(r->store, "exception_stacks"))
+		return;
+	r->pages = r->pages / CEA_STACK_PAGES * a->stack_pages;
+	r->store_page = r->store_page / CEA_STACK_PAGES * a->stack_pages;
+}
+
+/*
+ * Finds the symbols that the rows name, and sizes rows that are a range of the image or
+ * lie where the sizes of this kernel's stacks tell
+ */
 int expect_symbols(struct audit *a)
 {
 	const struct symbol *s;
 	int i;
 
+	a->stack_pages = stack_pages(a);
 	for (i = 0; i < a->rows.n; i++) {
 		struct row *r = &a->rows.v[i];
 
@@ -242,6 +275,8 @@ int expect_symbols(struct audit *a)
 				return -1;
 			r->from_addr = s->addr & PAGE_MASK;
 		}
+		if (r->where == AT_CEA)
+			place_in_area(a, r);
 		if (r->where == AT_IMAGE) {
 			unsigned int pages;
 

@@ -34,10 +34,10 @@ static __u64 kernel_root(const struct cpu_state *c)
 	return c->cr3 & PTE_ADDR & ~CR3_USER;
 }
 
-static bool area_base_ok(__u64 gdt)
+static bool area_base_ok(const struct audit *a, __u64 gdt)
 {
 	return gdt >= CEA_PER_CPU && gdt < ESPFIX_BASE &&
-	       !((gdt - CEA_PER_CPU) % (CEA_PAGES * PAGE_SIZE));
+	       !((gdt - CEA_PER_CPU) % (cea_page(a, CEA_PAGES) * PAGE_SIZE));
 }
 
 static bool is_kernel_address(__u64 va)
@@ -80,7 +80,7 @@ void facts_learn(struct audit *a, const struct cpu_state *cpus, int n)
 
 		if (cpus[i].cpl == 3 || !is_kernel_address(gs))
 			gs = cpus[i].kernel_gs_base;
-		if (!is_kernel_address(gs) || !area_base_ok(cpus[i].gdt_base) ||
+		if (!is_kernel_address(gs) || !area_base_ok(a, cpus[i].gdt_base) ||
 		    cpus[i].idt_base != CEA_BASE)
 			return;
 		f->cea[i] = cpus[i].gdt_base;
@@ -119,7 +119,7 @@ void facts_hold(struct audit *a, const struct cpu_state *cpus, int n)
 			continue;
 		}
 		for (s = 0; s < ARRAY_SIZE(stacks); s++) {
-			__u64 want = f->cea[i] + stacks[s].top * PAGE_SIZE, top;
+			__u64 want = f->cea[i] + cea_page(a, stacks[s].top) * PAGE_SIZE, top;
 
 			memcpy(&top, tss + stacks[s].tss, sizeof(top));
 			if (top != want)

@@ -171,11 +171,21 @@ static void add_leaf(struct leaves *out, __u64 va, __u64 entry, int level, unsig
 	l->perms = perms | (entry & PTE_GLOBAL ? PERM_G : 0);
 }
 
+/* Whether one of the leaves from the nth on is global */
+static bool any_global(const struct leaves *l, size_t n)
+{
+	while (n < l->n)
+		if (l->v[n++].perms & PERM_G)
+			return true;
+	return false;
+}
+
 static void collect(const struct guest *g, int level, __u64 table, unsigned int first,
 		    __u64 va, unsigned int perms, bool nxe, int levels, struct leaves *out)
 {
 	unsigned int last = level == levels && first == 0 ? KERNEL_HALF : TABLE_ENTRIES;
 	const __u64 *entries = table_at(g, table);
+	__u64 walked = 0;	/* the last entry that led to a table, if it may be left out */
 	unsigned int i;
 
 	if (!entries) {
@@ -194,10 +204,14 @@ static void collect(const struct guest *g, int level, __u64 table, unsigned int 
 			continue;
 		}
 		left = narrow(perms, entry, nxe);
-		if (is_leaf(entry, level))
+		if (is_leaf(entry, level)) {
 			add_leaf(out, here, entry, level, left);
-		else
+		} else if ((entry & ~PTE_ACCESSED) != walked) {
+			size_t n = out->n;
+
 			collect(g, level - 1, entry & PTE_ADDR, 0, here, left, nxe, levels, out);
+			walked = out->once && !any_global(out, n) ? entry & ~PTE_ACCESSED : 0;
+		}
 	}
 }
 

@@ -30,6 +30,7 @@
 #define STRIDE		0x10000ULL		/* of espfix */
 #define IMAGE_PA	0x400000ULL		/* of TEXT */
 #define ENTRY_PA	(IMAGE_PA + PAGE_SIZE)	/* of ENTRY, in one 2 MiB leaf with it */
+#define SHADOW		0xffffec0000000000ULL
 #define USER_VA		0x400000ULL
 #define KIND(k)		(1U << (k))
 
@@ -733,6 +734,35 @@ static void vsyscall(void)
 			*entry_for(roots[i], VSYSCALL, level) |= PTE_USER;
 }
 
+/* Terabytes of the kernel table that are one page, as KASAN has them */
+static void shadow(void)
+{
+	__u64 pa = frame();
+	unsigned int i;
+	int level;
+
+	for (i = 0; i < 512; i++)
+		*pte(kernel_root, SHADOW + i * PAGE_SIZE) = pa | LEAF_RO;
+	for (level = 2; level <= 4; level++)
+		for (i = 1; i < (level == 4 ? 3 : 512); i++)
+			*entry_for(kernel_root, SHADOW + ((__u64)i << (12 + 9 * (level - 1))),
+				   level) = *entry_for(kernel_root, SHADOW, level);
+}
+
+static void shadow_in_user(void)
+{
+	shadow();
+	map(user_root, SHADOW + (2ULL << 39), frame(), LEAF_RO);
+}
+
+/* What an alias that is left out must not hide */
+static void shadow_global(void)
+{
+	*pte(kernel_root, SHADOW) = frame() | LEAF_RO | PTE_GLOBAL;
+	*entry_for(kernel_root, SHADOW + 0x200000, 2) = *entry_for(kernel_root, SHADOW, 2);
+	map(user_root, SHADOW, *pte(kernel_root, SHADOW) & PTE_ADDR, LEAF_RO | PTE_GLOBAL);
+}
+
 enum { PLAIN, AMD_ROWS, VSYSCALL_ROW };
 
 static const struct test {
@@ -824,6 +854,10 @@ static const struct test {
 	{ "vsyscall page, emulate mode", vsyscall, 0, VSYSCALL_ROW },
 	{ "vsyscall page missing", nothing, KIND(F_MISSING), VSYSCALL_ROW },
 	{ "vsyscall page in another mode", vsyscall, KIND(F_EXTRA) | KIND(F_USER), PLAIN },
+	{ "shadow", shadow, 0, PLAIN },
+	{ "shadow in the user table", shadow_in_user, KIND(F_EXTRA) | KIND(F_FRAME), PLAIN },
+	{ "global page in a table that is met twice", shadow_global,
+	  KIND(F_EXTRA) | KIND(F_GLOBAL), PLAIN },
 };
 
 static void print_kinds(const char *what, unsigned int kinds)
@@ -901,6 +935,21 @@ static bool parses_registers(void)
 	       c[0].idt_base == CEA_BASE && c[0].tr_base == CEA_PER_CPU + 0x2000;
 }
 
+/* The picture of exposure.expected with stacks of four pages, as KASAN has them */
+static bool places_large_stacks(void)
+{
+	struct audit large = { .stack_pages = 4 };
+	/* guard, stacks of #DF, NMI, #DB, #MC, the last guard, debug store, buffers, end */
+	static const unsigned int page[] = { 7, 8, 11, 14, 17, 25, 26, 27, 59 };
+	static const unsigned int at[] = { 7, 8, 13, 18, 23, 37, 38, 39, 71 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(page); i++)
+		if (cea_page(&large, page[i]) != at[i])
+			return false;
+	return true;
+}
+
 /* A row that is not understood must not be taken for one that is not there */
 static bool refuses(const char *text)
 {
@@ -944,7 +993,7 @@ int main(int argc, char **argv)
 	a.syms.v = symbols;
 	a.syms.n = ARRAY_SIZE(symbols);
 
-	printf("TAP version 13\n1..%zu\n", 2 * ARRAY_SIZE(tests) + 3 + ARRAY_SIZE(bad_rows));
+	printf("TAP version 13\n1..%zu\n", 2 * ARRAY_SIZE(tests) + 4 + ARRAY_SIZE(bad_rows));
 	for (levels = 4; levels <= 5; levels++) {
 		for (i = 0; i < ARRAY_SIZE(tests); i++) {
 			unsigned int kinds = run(&tests[i], &rows);
@@ -968,6 +1017,11 @@ int main(int argc, char **argv)
 		failed++;
 	}
 	printf("ok %u registers from the monitor\n", ++n);
+	if (!places_large_stacks()) {
+		printf("not ");
+		failed++;
+	}
+	printf("ok %u stacks of four pages\n", ++n);
 	if (!freopen("/dev/null", "w", stderr))
 		return 2;
 	for (i = 0; i < ARRAY_SIZE(bad_rows); i++) {

@@ -570,6 +570,7 @@ static const struct {
 	const char *name;
 	int (*run)(void);
 	bool all_cpus;		/* wants its stops of each CPU */
+	bool modules;		/* for a kernel that has them */
 } phases[] = {
 	{ "forked child",	phase_spin, false },
 	{ "vfork child",	phase_vfork, false },
@@ -590,9 +591,9 @@ static const struct {
 	{ "spread mappings",	phase_spread, false },
 	{ "traps",		phase_traps, false },
 	{ "text patching",	phase_patching, true },
-	{ "modules loaded",	phase_modules, false },
-	{ "modules removed",	phase_no_modules, false },
-	{ "modules come and go", phase_modules_churn, true },
+	{ "modules loaded",	phase_modules, false, .modules = true },
+	{ "modules removed",	phase_no_modules, false, .modules = true },
+	{ "modules come and go", phase_modules_churn, true, .modules = true },
 	{ "many processes",	phase_many, true },
 	{ "last",		phase_threads, true },
 };
@@ -604,6 +605,8 @@ static int run_phase(unsigned int i)
 
 	vsyscall_perms(perms, sizeof(perms));
 	if (phases[i].run == phase_vsyscall && !*perms)
+		return 0;
+	if (phases[i].modules && access("/proc/modules", F_OK))
 		return 0;
 	beacon->last = i == ARRAY_SIZE(phases) - 1;
 	announce(phases[i].name, phases[i].all_cpus ? stops * ncpus : stops);
