@@ -25,6 +25,9 @@ Usage: audit.sh [OPTION...]
   --total BYTES    do not compare, but demand this many distinct bytes: a check
                    of the walker on a kernel whose figure is known
   --dump           also print both page tables of the first stop
+  --beside N       a command for run.sh --attach: start no guest, but compare one with
+                   whatever load at random instants until it ends; fewer than N times
+                   is not enough to tell
   --self-test      only run the walker's own test, on fabricated page tables
 
 Exit status: 0 clean, 1 differences, 2 could not tell.
@@ -35,7 +38,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-image=$build model=affected cpus= append=pti=on mem=256 stops=
+image=$build model=${PTI_MODEL:-affected} cpus= append=pti=on mem=256 stops= beside=
 name= report= total= dump= self_test=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -54,6 +57,7 @@ while [ $# -gt 0 ]; do
 	--name) name=$2 ;;
 	--report) report=$2 ;;
 	--total) total=$2 ;;
+	--beside) beside=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
 	shift 2
@@ -86,6 +90,37 @@ if [ "$self_test" ]; then
 fi
 
 row=$(model_row "$model") || exit 2
+# Rows of exposure.expected with a condition.
+when=
+case $(column "$row" 6) in
+*vendor=GenuineIntel*|corei7_*) when="$when --when intel" ;;
+esac
+case " $append " in
+*" vsyscall=emulate "*) when="$when --when vsyscall=emulate" ;;
+esac
+
+pcid=
+case "$(column "$row" 5) $append " in
+"yes "*" nopcid "*|"only "*" nopcid "*) ;;
+"yes "*|"only "*) pcid=--pcid ;;
+esac
+
+build_tool walk
+if [ "$beside" ]; then
+	[ "${PTI_GDB:-}" ] || die "no PTI_GDB: run.sh --attach starts this, for a guest of QEMU"
+	# The runner has the limit; where CPUs are is known when the guest's programs begin.
+	until grep -q -a PTI-RUN-BEGIN "$PTI_LOG"; do
+		[ -S "$PTI_GDB" ] || die "the guest ended before its programs began"
+		sleep 0.1
+	done
+	echo "walk: seed 1"
+	rc=0
+	# shellcheck disable=SC2086 # options and their values
+	"$build/host/walk" --expected "$here/exposure.expected" $when $pcid \
+		--load "$beside" --seed 1 --time 86400 || rc=$?
+	exit $rc
+fi
+
 case $(column "$row" 2) in
 bochs) : "${cpus:=1}" "${stops:=6}"; limit=900 ;;
 *) : "${cpus:=2}" "${stops:=12}"; limit=300 ;;
@@ -103,22 +138,6 @@ other=
 : "${report:=$results/exposure$kind.txt}"
 mkdir -p "$(dirname "$report")"
 rm -f "$report"
-build_tool walk
-
-# Rows of exposure.expected with a condition.
-when=
-case $(column "$row" 6) in
-*vendor=GenuineIntel*|corei7_*) when="$when --when intel" ;;
-esac
-case " $append " in
-*" vsyscall=emulate "*) when="$when --when vsyscall=emulate" ;;
-esac
-
-pcid=
-case "$(column "$row" 5) $append " in
-"yes "*" nopcid "*|"only "*" nopcid "*) ;;
-"yes "*|"only "*) pcid=--pcid ;;
-esac
 
 cat >"$tmp/attached" <<END
 rc=0

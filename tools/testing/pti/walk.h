@@ -248,6 +248,7 @@ struct row_stats {
 
 struct stats {
 	unsigned int stops, user, kernel;
+	unsigned int compared;		/* stops with a CPU in user mode on a pair */
 	unsigned int user_on[MAX_CPUS];
 	/* by PCID: CPUs in user mode on the user table, in kernel mode on the kernel's */
 	unsigned int user_pcid[CR3_PCID + 1], kernel_pcid[CR3_PCID + 1];
@@ -263,6 +264,11 @@ struct audit {
 	struct guest guest;
 	struct symbols syms;
 	struct facts facts;
+	/*
+	 * The guest runs a load, not victim.c: CPUs come and go, and a process may wait in
+	 * the middle of a change of its LDT.
+	 */
+	bool load;
 	struct rows rows;
 	unsigned int stack_pages;	/* of an exception stack in this kernel */
 	struct stats stats;
@@ -329,6 +335,7 @@ void check_stop(struct audit *a, const struct cpu_state *cpus, int n);
 void check_symbols(struct audit *a);
 
 /* walk_probe.c */
+bool can_probe(const struct audit *a, const struct cpu_state *c);
 int probe_all(struct audit *a, const struct cpu_state *cpus, int n, int cpu, int *overlooked);
 
 /* walk_report.c */

@@ -446,6 +446,7 @@ static void check_tables(struct audit *a, const struct cpu_state *cpus, int n, i
 	c.user_root = c.cpu->cr3 & PTE_ADDR;
 	c.kernel_root = c.user_root & ~CR3_USER;
 	c.espfix_row = espfix_row(&a->rows);
+	c.ldt_in_change = a->load;
 	for (i = 0; i < n; i++)
 		if (cpus[i].cpl != 3 && (cpus[i].cr3 & PTE_ADDR & ~CR3_USER) == c.kernel_root)
 			c.ldt_in_change = true;
@@ -539,6 +540,7 @@ static bool seen_before(const struct cpu_state *cpus, int cpu)
 /* Everything that can be said about the machine as it stands */
 void check_stop(struct audit *a, const struct cpu_state *cpus, int n)
 {
+	bool compared = false;
 	int i;
 
 	if (!a->frame_stamp) {
@@ -562,6 +564,7 @@ void check_stop(struct audit *a, const struct cpu_state *cpus, int n)
 			} else if (!is_pair(a, &cpus[i])) {
 				finding(a, F_CR3, "user mode, CR3 is not the second of a pair");
 			} else {
+				compared = true;
 				check_user_cr3(a, &cpus[i], i);
 				if (!seen_before(cpus, i))
 					check_tables(a, cpus, n, i);
@@ -572,6 +575,7 @@ void check_stop(struct audit *a, const struct cpu_state *cpus, int n)
 				user_table_in_kernel(a, cpus[i].rip - a->facts.slide);
 		}
 	}
+	a->stats.compared += compared;
 }
 
 /* Whether the name stands in a list with commas */

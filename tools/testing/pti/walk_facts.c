@@ -93,6 +93,12 @@ void facts_learn(struct audit *a, const struct cpu_state *cpus, int n)
 		f->percpu[0] = f->slide;
 }
 
+/* Whether the CPU may have come back, and not be where cpu_init() loads its GDT last */
+static bool coming_up(const struct audit *a, const struct cpu_state *c, int cpu)
+{
+	return a->load && c->cpl != 3 && c->gdt_base != a->facts.cea[cpu];
+}
+
 /* What was learnt must hold at every stop */
 void facts_hold(struct audit *a, const struct cpu_state *cpus, int n)
 {
@@ -103,6 +109,8 @@ void facts_hold(struct audit *a, const struct cpu_state *cpus, int n)
 	for (i = 0; i < n; i++) {
 		__u8 tss[TSS_IST1 + 7 * 8];
 
+		if (coming_up(a, &cpus[i], i))
+			continue;
 		if (cpus[i].gdt_base != f->cea[i])
 			finding(a, F_AREA, "CPU %d: GDTR moved to %llx", i, cpus[i].gdt_base);
 		if (cpus[i].idt_base != CEA_BASE)

@@ -2,21 +2,20 @@
 /*
  * Probes: does this audit see what it is there to see?
  *
- * Once in each audit, while the guest stands still with a CPU in user mode, its own
- * page tables are changed in guest memory (or in the copy of it that is looked at),
- * one thing at a time, looked at, and put back before the guest goes on.  An audit whose
- * walker overlooks a probe cannot tell anything.  walk_test.c is the thorough test, on
- * tables of its own.
+ * Once in each audit, and now and then under a load, while the guest stands still with a
+ * CPU in user mode, its own page tables are changed in guest memory (or in the copy of it
+ * that is looked at), one thing at a time, looked at, and put back before the guest goes
+ * on.  An audit whose walker overlooks a probe cannot tell anything.  walk_test.c is the
+ * thorough test, on tables of its own.
  */
 #include <string.h>
 
-#include "guest/beacon.h"
 #include "walk.h"
 
 struct probe {
 	const char *name;
 	enum finding kind;
-	__u64 *(*entry)(const struct audit *a, __u64 user_root, __u64 kernel_root);
+	__u64 *(*entry)(const struct audit *a, const struct cpu_state *c);
 	__u64 clear, set;
 };
 
@@ -40,50 +39,55 @@ static __u64 *pte_at(const struct audit *a, __u64 root, __u64 va)
 	}
 }
 
-static __u64 *guard_page(const struct audit *a, __u64 user, __u64 kernel)
+static __u64 user_root(const struct cpu_state *c)
 {
-	(void)kernel;
-	return pte_at(a, user, a->facts.cea[0] + 7 * PAGE_SIZE);
+	return c->cr3 & PTE_ADDR;
 }
 
-static __u64 *gdt(const struct audit *a, __u64 user, __u64 kernel)
+static __u64 kernel_root(const struct cpu_state *c)
 {
-	(void)kernel;
-	return pte_at(a, user, a->facts.cea[0]);
+	return user_root(c) & ~CR3_USER;
 }
 
-static __u64 *entry_text(const struct audit *a, __u64 user, __u64 kernel)
+static __u64 *guard_page(const struct audit *a, const struct cpu_state *c)
+{
+	return pte_at(a, user_root(c), a->facts.cea[0] + 7 * PAGE_SIZE);
+}
+
+static __u64 *gdt(const struct audit *a, const struct cpu_state *c)
+{
+	return pte_at(a, user_root(c), a->facts.cea[0]);
+}
+
+static __u64 *entry_text(const struct audit *a, const struct cpu_state *c)
 {
 	const struct symbol *s = symbol_find(&a->syms, "__entry_text_start");
 
-	(void)kernel;
-	return s ? pte_at(a, user, s->addr + a->facts.slide) : NULL;
+	return s ? pte_at(a, user_root(c), s->addr + a->facts.slide) : NULL;
 }
 
-static __u64 *per_cpu_memory(const struct audit *a, __u64 user, __u64 kernel)
+static __u64 *per_cpu_memory(const struct audit *a, const struct cpu_state *c)
 {
 	const struct symbol *s = symbol_find(&a->syms, "gdt_page");
 
-	(void)user;
-	return s ? pte_at(a, kernel, a->facts.percpu[0] + s->addr) : NULL;
+	return s ? pte_at(a, kernel_root(c), a->facts.percpu[0] + s->addr) : NULL;
 }
 
-static __u64 *top_level_user(const struct audit *a, __u64 user, __u64 kernel)
+static __u64 *top_level_user(const struct audit *a, const struct cpu_state *c)
 {
-	(void)kernel;
-	return (__u64 *)guest_at(&a->guest, user) + 255;
+	return (__u64 *)guest_at(&a->guest, user_root(c)) + 255;
 }
 
-static __u64 *top_level_kernel(const struct audit *a, __u64 user, __u64 kernel)
+/* That of the program's own text */
+static __u64 *top_level_kernel(const struct audit *a, const struct cpu_state *c)
 {
-	(void)user;
-	return (__u64 *)guest_at(&a->guest, kernel);
+	return (__u64 *)guest_at(&a->guest, kernel_root(c)) +
+	       (c->rip >> (PAGE_SHIFT + 9 * (a->facts.levels - 1)) & 511);
 }
 
-static __u64 *after_beacon(const struct audit *a, __u64 user, __u64 kernel)
+static __u64 *program_text(const struct audit *a, const struct cpu_state *c)
 {
-	(void)kernel;
-	return pte_at(a, user, BEACON_VA + PAGE_SIZE);
+	return pte_at(a, user_root(c), c->rip);
 }
 
 #define LEAF	(PTE_PRESENT | PTE_NX | 0x5000)
@@ -99,7 +103,7 @@ static const struct probe probes[] = {
 	{ "global leaf",	F_GLOBAL,	per_cpu_memory,	0, PTE_GLOBAL },
 	{ "user half differs",	F_PGD,		top_level_user,	~0ULL, 0x5000 | PTE_ACCESSED },
 	{ "NX missing",		F_NX,		top_level_kernel, PTE_NX, 0 },
-	{ "supervisor leaf",	F_SUPER,	after_beacon,	~0ULL, LEAF },
+	{ "supervisor leaf",	F_SUPER,	program_text,	PTE_USER, 0 },
 };
 
 /* What was found before and is kept while the probes make their own findings */
@@ -137,17 +141,22 @@ static unsigned int look(struct audit *a, const struct cpu_state *cpus, int n, e
 	return findings_of(a, kind);
 }
 
-/* Returns how many probes were made; cpu is in user mode, in a known process */
+/* Whether the probes can be made with what this CPU runs: a program, on a pair of roots */
+bool can_probe(const struct audit *a, const struct cpu_state *c)
+{
+	return c->cpl == 3 && !(c->rip >> 63) && is_pair(a, c);
+}
+
+/* Returns how many probes were made */
 int probe_all(struct audit *a, const struct cpu_state *cpus, int n, int cpu, int *overlooked)
 {
-	__u64 user = cpus[cpu].cr3 & PTE_ADDR, kernel = user & ~CR3_USER;
 	size_t i;
 
 	keep(a);
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
 		const struct probe *p = &probes[i];
 		unsigned int before = look(a, cpus, n, p->kind), after = before;
-		__u64 *entry = p->entry(a, user, kernel);
+		__u64 *entry = p->entry(a, &cpus[cpu]);
 
 		if (entry) {
 			__u64 was = *entry;

@@ -44,6 +44,7 @@ static int levels;
 static __u64 next_frame;
 static __u64 kernel_root, user_root;
 static __u64 ldt_slot;
+static void (*later)(void);	/* what a test changes when the walker knows where things are */
 
 /* Offsets in per-CPU memory and pages in the CPU's entry area, independent of the rows */
 #define OFF_DEBUG	0x1000
@@ -763,6 +764,62 @@ static void shadow_global(void)
 	map(user_root, SHADOW, *pte(kernel_root, SHADOW) & PTE_ADDR, LEAF_RO | PTE_GLOBAL);
 }
 
+/* CPU 1, on its way back, and what is not on the way any more */
+static void away(void)
+{
+	a.load = true;
+	cpus[1].gdt_base = PERCPU(1) + OFF_GDT;
+	cpus[1].idt_base = 0;
+	cpus[1].tr_base = 0;
+}
+
+static void coming_up(void)
+{
+	later = away;
+}
+
+static void up_without_tss(void)
+{
+	a.load = true;
+	cpus[1].tr_base = 0;
+}
+
+static void user_mode_away(void)
+{
+	a.load = true;
+	cpus[0].gdt_base = PERCPU(0) + OFF_GDT;
+}
+
+static void user_mode_coming_up(void)
+{
+	later = user_mode_away;
+}
+
+static void not_coming_up(void)
+{
+	away();
+	a.load = false;
+}
+
+static void gdt_moved(void)
+{
+	later = not_coming_up;
+}
+
+static void ldt_of_the_preempted(void)
+{
+	a.load = true;
+	ldt_left_behind();
+}
+
+static void ldt_of_the_preempted_writable(void)
+{
+	a.load = true;
+	ldt_left_behind();
+	*pte(user_root, ldt_slot + LDT_SLOT_BYTES) |= PTE_WRITE;
+	*pte(kernel_root, ldt_slot + LDT_SLOT_BYTES) |= PTE_WRITE;
+}
+
 enum { PLAIN, AMD_ROWS, VSYSCALL_ROW };
 
 static const struct test {
@@ -858,6 +915,13 @@ static const struct test {
 	{ "shadow in the user table", shadow_in_user, KIND(F_EXTRA) | KIND(F_FRAME), PLAIN },
 	{ "global page in a table that is met twice", shadow_global,
 	  KIND(F_EXTRA) | KIND(F_GLOBAL), PLAIN },
+	{ "CPU that is coming up", coming_up, 0, PLAIN },
+	{ "the same in user mode", user_mode_coming_up, KIND(F_AREA), PLAIN },
+	{ "the same where none comes up", gdt_moved, KIND(F_AREA), PLAIN },
+	{ "CPU that is up, without TSS", up_without_tss, KIND(F_AREA), PLAIN },
+	{ "LDT of one who was held up", ldt_of_the_preempted, 0, PLAIN },
+	{ "LDT of one who was held up, writable", ldt_of_the_preempted_writable,
+	  KIND(F_EXTRA), PLAIN },
 };
 
 static void print_kinds(const char *what, unsigned int kinds)
@@ -885,6 +949,8 @@ static unsigned int run(const struct test *t, const struct rows *rows)
 	memset(a.of_kind, 0, sizeof(a.of_kind));
 	a.n_found = 0;
 	a.more = 0;
+	a.load = false;
+	later = NULL;
 	if (t->rows != AMD_ROWS)
 		expect_when(&a.rows, "intel");
 	if (t->rows == VSYSCALL_ROW)
@@ -898,6 +964,8 @@ static unsigned int run(const struct test *t, const struct rows *rows)
 	facts_learn(audit, cpus, NCPUS);
 	if (!a.facts.known || a.facts.slide != SLIDE)
 		return ~0U;
+	if (later)
+		later();
 	check_stop(audit, cpus, NCPUS);
 	for (k = 0; k < N_FINDINGS; k++)
 		if (findings_of(audit, k))
