@@ -4,20 +4,32 @@
 # Soak the debug configuration of configs.txt under Debian's stress-ng, CPU
 # hotplug, LDTs and perf (guest/soak.sh); the log must hold no report.
 #
-# Usage: soak.sh [MODEL]
+# Usage: soak.sh [--load] [MODEL]
 #
-# SOAK_SECONDS=N in the environment: so long, instead of 1800, or 300 on Bochs.
+#	--load		also under Debian's trinity, with memory short (guest/fuzz.sh,
+#			guest/pressure.sh), with 1000 NMIs a second over all CPUs; and
+#			what user mode can reach is compared from outside at random
+#			instants (audit.sh --beside), 10^4 times in 1200 s of the guest,
+#			which stands still meanwhile, and in proportion
+#
+# SOAK_SECONDS=N in the environment: so long, instead of 1800, or 300 on Bochs, or
+# 1200 with --load.
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+load=
+[ "${1:-}" != --load ] || { load=1; shift; }
 model=${1:-affected}
 image=${PTI_IMAGE:-$build}/config/debug
 [ -r "$image/bzImage" ] || die "no $image/bzImage: \"make test-configs CONFIG=debug\" makes it"
 need stress-ng stress-ng
+[ ! "$load" ] || need trinity trinity
 cpus=4 seconds=1800
+[ ! "$load" ] || seconds=1200
 if [ "$(column "$(model_row "$model")" 2)" = bochs ]; then
+	[ ! "$load" ] || die "--load is for QEMU"
 	cpus=1 seconds=300
 fi
 seconds=${SOAK_SECONDS:-$seconds}
@@ -27,22 +39,46 @@ esac
 # What comes before and after it is slow; on Bochs, a second of the guest is several.
 limit=$((seconds + 1500))
 [ $cpus != 1 ] || limit=$((seconds * 8 + 800))
+[ ! "$load" ] || limit=$((seconds * 2 + 1000))
 work_dir
 
-# The program and its libraries, with the loader, at their places.
+# The programs and their libraries, with the loader, at their places.
 mkdir "$tmp/root"
-bin=$(command -v stress-ng)
-for f in "$bin" $(ldd "$bin" | grep -o '/[^ ]*'); do
-	mkdir -p "$tmp/root/$(dirname "$f")"
-	cp -L "$f" "$tmp/root/$f"
+for program in stress-ng ${load:+trinity}; do
+	bin=$(command -v "$program")
+	for f in "$bin" $(ldd "$bin" | grep -o '/[^ ]*'); do
+		mkdir -p "$tmp/root/$(dirname "$f")"
+		cp -L "$f" "$tmp/root/$f"
+	done
 done
 (cd "$tmp/root" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) |
-	gzip -1n >"$tmp/stress-ng.gz"
+	gzip -1n >"$tmp/programs.gz"
 
+# What runs in loops beside the stressors: each word is one.
 name=soak-$model
-"$here/run.sh" --image "$image" --model "$model" --cpus $cpus --mem 1024 --append pti=on \
-	--time "$limit" --name "$name" --add "$tmp/stress-ng.gz" --quiet -- \
-	/pti/soak.sh "$seconds" sample_64:5 ldt_64:10 entry_syscall_64:300 mm_procs_64:3 &
+append=pti=on
+loops="sample_64:5 ldt_64:10,entry_syscall_64:300,mm_procs_64:3"
+set --
+if [ "$load" ]; then
+	name=load-$model
+	# NMIs on all CPUs at once, not on the first alone; a disk of memory to swap to
+	append="pti=on apic_extnmi=all ramdisk_size=131072"
+	loops="$loops fuzz.sh:60 pressure.sh:15"
+	cat >"$tmp/attached" <<END
+"$here/nmi-storm.sh" 4000 &
+storm=\$!
+rc=0
+"$here/audit.sh" --beside $((seconds * 10000 / 1200)) || rc=\$?
+wait "\$storm" || rc=\$((rc == 1 ? 1 : 2))
+exit "\$rc"
+END
+	set -- --allow "$here/allow/nmi.txt" --attach "sh '$tmp/attached'"
+fi
+
+# shellcheck disable=SC2086 # words
+"$here/run.sh" --image "$image" --model "$model" --cpus $cpus --mem 1024 --append "$append" \
+	--time "$limit" --name "$name" --add "$tmp/programs.gz" --quiet "$@" -- \
+	/pti/soak.sh "$seconds" $loops &
 child=$!
 while kill -0 "$child" 2>/dev/null; do
 	sleep 1
@@ -50,10 +86,10 @@ while kill -0 "$child" 2>/dev/null; do
 	[ $((tick % 60)) = 0 ] || continue
 	# Of Bochs, the console comes at the end.
 	left=$(tr -d '\r' <"$logs/$name.log" | sed -n 's/^# \(.* left: .*\)/\1/p' | tail -n 1)
-	echo "soak: $((tick / 60)) min${left:+: $left}"
+	echo "${name%%-*}: $((tick / 60)) min${left:+: $left}"
 done
 rc=0
 wait "$child" || rc=$?
 child=
-guest_text <"$logs/$name.log" | grep -E '^(ok|not ok|# [A-Z].* before|# [0-9]* stressors|# .* ended with)' || :
+guest_text <"$logs/$name.log" | grep -E '^(ok|not ok|# [A-Z].* before|# [0-9]* stressors|# .* ended with|# NMIs|# attach )' || :
 exit $rc

@@ -48,8 +48,9 @@ shell: bed-options audit-kernel initramfs ## the same, with a shell in the guest
 test: kernel stock stripped kunit-kernel initramfs ## run all tests
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)')
 
-# The part's name is looked at before anything is built. The soak has a kernel of its own.
-SOAK = $(filter soak%,$(or $(PART),$(CASE)))
+# The part's name is looked at before anything is built. Soak and load have a kernel of
+# their own.
+SOAK = $(filter soak% load%,$(or $(PART),$(CASE)))
 LONG_NEEDS = $(if $(SOAK),,kernel stock stripped size kunit-kernel corners-kernel stock-corners) $(if $(SOAK)$(if $(PART)$(CASE),,all),debug-kernel) \
 	$(if $(filter qemu,$(PART))$(if $(PART)$(CASE),,all),qemu-pcid)
 
@@ -148,7 +149,8 @@ help-options:
 	@echo "  CASE=PATTERN         for test: only the cases with such a name"
 	@echo "  PART=NAME            for test-long: only that part; one takes at most an hour"
 	@echo "  CONFIG=NAME          for test-configs, deb and deb-test: that row of configs.txt"
-	@echo "  SOAK_SECONDS=N       for the part soak: so long, instead of 1800, on Bochs 300"
+	@echo "  SOAK_SECONDS=N       for the parts soak and load: so long, instead of 1800 (on Bochs 300,"
+	@echo "                       under load 1200)"
 	@echo "  MUTANT=PATTERN       for mutants and tlb-explore-bugs: only those"
 	@echo "  OPTIONS=\"...\"        for tlb-explore: its own (OPTIONS=--help lists them)"
 	@echo "  VMLINUX=FILE         for entry-check: that kernel, with symbols; FEATURES=FILE:"

@@ -3,11 +3,11 @@
 #
 # Load the kernel with everything at once, for a long time: the stressors of
 # stress-ng that concern memory, caches, interrupts, the kernel and the scheduler,
-# a few seconds each; beside them CPUs that go and come back, and the programs
-# given, the first all the time, the others in turn. Then see what the kernel's
-# own checks have found, and whether memory is back where it was.
+# a few seconds each; beside them CPUs that go and come back, and loops of the
+# programs given. Then see what the kernel's own checks have found, and whether
+# memory is back where it was.
 #
-# Usage: soak.sh SECONDS PROGRAM:ARGUMENT...
+# Usage: soak.sh SECONDS PROGRAM:ARGUMENT[,PROGRAM:ARGUMENT...]...
 #
 # The kernel is one of the debug configuration. Its complaints in the log are for
 # the runner to judge.
@@ -81,13 +81,14 @@ beside()
 	done
 }
 
-# start_others PROGRAM:ARGUMENT..., end_others: what runs beside the stressors.
+# start_others LOOP..., end_others: what runs beside the stressors.
 start_others()
 {
 	rm -f /tmp/enough
-	beside "$1" &
-	shift
-	beside "$@" &
+	for loop; do
+		# shellcheck disable=SC2046 # words
+		beside $(echo "$loop" | tr , ' ') &
+	done
 	[ -z "$cpus" ] || hotplug >>/tmp/hotplug 2>&1 &
 }
 
@@ -95,14 +96,17 @@ end_others()
 {
 	: >/tmp/enough
 	wait
+	sed 1d /proc/swaps | while read -r disk _; do
+		swapoff "$disk"
+	done
 }
 
-# stress SECONDS NAME: two at a time. A stressor that this kernel has nothing for,
+# stress SECONDS NAME SEED: two at a time. A stressor that this kernel has nothing for,
 # or that finds too little memory, says so by its exit status (3, 4).
 stress()
 {
 	mkdir -p /tmp/stress
-	stress-ng --temp-path /tmp/stress --"$2" 2 --timeout "$1" --oomable --oom-avoid \
+	stress-ng --temp-path /tmp/stress --"$2" 2 --seed "$3" --timeout "$1" --oomable --oom-avoid \
 		--vm-bytes 16M --mmap-bytes 16M --log-brief --quiet >/tmp/stress.out 2>&1
 	rc=$?
 	case $rc in
@@ -149,7 +153,7 @@ ran=0
 failed=
 start_others "$@"
 for s in fork vm mmap timer; do
-	stress 2 "$s"
+	stress 2 "$s" 1
 done
 end_others
 settle
@@ -159,12 +163,14 @@ rm -f /tmp/beside.* /tmp/hotplug
 ran=0
 failed=
 start_others "$@"
+seed=0
 end=$(($(now) + seconds))
 while [ "$(now)" -lt "$end" ]; do
 	for s in $names; do
 		[ "$(now)" -lt "$end" ] || break
-		echo "# $((end - $(now))) s left: $s"
-		stress "$each" "$s"
+		seed=$((seed + 1))
+		echo "# $((end - $(now))) s left: $s, seed $seed"
+		stress "$each" "$s" $seed
 	done
 done
 end_others
@@ -173,13 +179,15 @@ cat /proc/meminfo >/tmp/after
 
 check "$ran stressors ran to their end" [ "$ran" -gt 0 ]
 check "that did not:${failed:- none}" [ -z "$failed" ]
-for p; do
+for p in $(echo "$@" | tr , ' '); do
 	out=/tmp/beside.${p%%:*}
+	sed -n 's/^ok - \(.*\(seed\|swapped\)\)/# \1/p; /^# trinity/p; /^# .*swapped/p' "$out"
 	check "${p%%:*}: $(grep -c '^ok' "$out") tests passed beside them" \
 		sh -c "grep -q '^ok' $out && ! grep '^not ok' $out"
 done
 [ -z "$cpus" ] || check "CPUs gone and back $(grep -c cycle /tmp/hotplug) times" \
 	sh -c "grep -q cycle /tmp/hotplug && ! grep -v cycle /tmp/hotplug"
+sed -n 's/^ *NMI: \(.*\) Non.*/# NMIs by CPU: \1/p' /proc/interrupts
 check "all $all CPUs are back" [ "$(grep -c '^processor' /proc/cpuinfo)" = "$all" ]
 
 # What is younger than five seconds is not reported.
