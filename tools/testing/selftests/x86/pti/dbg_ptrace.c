@@ -11,8 +11,11 @@
  * user code had (rsp goes through a scratch word in the TSS, rax through the
  * entry stack), an exit that takes SYSRET although the tracer changed rcx, r11,
  * flags or rip, and a SYSRET to an address that is not canonical, which faults
- * in kernel mode on the user's stack.
+ * in kernel mode on the user's stack; a selector for gs that faults when the kernel
+ * loads it, which it does with the user's GS base.
  */
+#include <asm/hwcap2.h>
+#include <sys/auxv.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -175,6 +178,33 @@ static bool trace_bad_ip(void)
 	return next_stop(PTRACE_SYSCALL, SIGTRAP | 0x80);
 }
 
+#ifdef __x86_64__
+#define NO_LDT	7	/* the first of an LDT that there is not */
+
+/* The kernel loads it, with the user's GS base, when the child runs again. */
+static bool trace_bad_gs(void)
+{
+	return next_stop(PTRACE_SYSCALL, SIGTRAP | 0x80) &&
+	       next_stop(PTRACE_SYSCALL, SIGTRAP | 0x80) && poke(AT(gs), NO_LDT);
+}
+
+static void child_bad_gs(unsigned long n)
+{
+	unsigned int sel;
+
+	while (n--) {
+		regs_markers();
+		regs_in[REG_AX] = SYS_getppid;
+		regs_run(SITE);
+		asm volatile("movl %%gs, %0" : "=r" (sel));
+		/* Without FSGSBASE, its base has gone with the selector. */
+		if (sel || !regs_same("bad gs", regs_out, LOST) ||
+		    (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE && !regs_gs_same("bad gs")))
+			_exit(CHILD_FAILED);
+	}
+}
+#endif
+
 static void run(const char *name, void (*body)(unsigned long n),
 		bool (*traced)(void), unsigned long n)
 {
@@ -213,12 +243,20 @@ static void run(const char *name, void (*body)(unsigned long n),
 int main(int argc, char **argv)
 {
 	pti_start(argc, argv);
+#ifdef __x86_64__
+	ksft_set_plan(3);
+#else
 	ksft_set_plan(2);
+#endif
 	pti_altstack();
 	pti_handle(SIGSEGV, sigsegv, SA_ONSTACK);
 	run("registers at system calls", child_calls, trace_call,
 	    pti_rounds(3000));
 	run("return address that is none", child_bad_ip, trace_bad_ip,
 	    pti_rounds(3000));
+#ifdef __x86_64__
+	run("gs selector that is none", child_bad_gs, trace_bad_gs,
+	    pti_rounds(3000));
+#endif
 	ksft_finished();
 }

@@ -22,7 +22,7 @@
 
 #define I386_GETPPID		64
 
-enum exit_check { CALL, FRAME, FAULT };
+enum exit_check { CALL, FRAME, FAULT, REFUSED };
 
 struct path {
 	const char *name;
@@ -84,6 +84,14 @@ static const char *no_ia32(void)
 	return NULL;
 }
 
+/* Intel's CPUs have no such SYSCALL; emulators do not all raise #UD. */
+static const char *have_ia32(void)
+{
+	if (!pti_cpuinfo("vendor_id", "AuthenticAMD"))
+		return "SYSCALL in compatibility mode is AMD's";
+	return no_ia32() ? NULL : "ia32_emulation is on";
+}
+
 static struct path paths[] = {
 	{ "SYSCALL, SYSRET exit", site_syscall, setup_syscall, CALL,
 	  REG_BIT(REG_RCX) | REG_BIT(REG_R11) },
@@ -92,6 +100,8 @@ static struct path paths[] = {
 	  0, no_ia32 },
 	{ "int $0x80 in a compatibility segment", site_int80_compat,
 	  setup_compat, CALL, 0, no_ia32 },
+	{ "SYSCALL in a compatibility segment, refused", site_syscall_compat,
+	  setup_compat, REFUSED, REG_BIT(REG_RCX) | REG_BIT(REG_R11), have_ia32 },
 };
 
 #else /* 32-bit */
@@ -169,7 +179,8 @@ static struct path paths[] = {
 
 static bool same_result(const struct path *p)
 {
-	long want = p->check == CALL ? parent : -EFAULT;
+	long want = p->check == CALL ? parent :
+		    p->check == REFUSED ? (__u32)-ENOSYS : -EFAULT;
 
 	if (regs_out[REG_AX] != want) {
 		ksft_print_msg("%s: result %lld\n", p->name,
@@ -177,7 +188,7 @@ static bool same_result(const struct path *p)
 		return false;
 	}
 #ifdef __x86_64__
-	if (p->but & REG_BIT(REG_RCX)) {
+	if (p->check == CALL && p->but & REG_BIT(REG_RCX)) {
 		unsigned long flags = regs_in[REG_EFL] | FLAG_IF;
 
 		if ((void *)regs_out[REG_RCX] != site_syscall_end ||

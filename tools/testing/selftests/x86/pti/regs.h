@@ -61,7 +61,7 @@ extern char ldt_code[];
 #ifdef __x86_64__
 DECLARE_SITE(site_int4);
 DECLARE_SITE(movss_syscall);
-extern char site_int80_compat[];
+extern char site_int80_compat[], site_syscall_compat[];
 #else
 DECLARE_SITE(site_into);
 DECLARE_SITE(movss_sysenter);

@@ -79,6 +79,16 @@ compat:	int	$0x80
 	ljmp	$0x33, $regs_back
 	.code64
 
+/* The same with SYSCALL, which is not answered. */
+	.globl	site_syscall_compat, site_syscall_refused
+site_syscall_compat:
+	ljmpl	*to_refused(%rip)
+	.code32
+site_syscall_refused:
+	syscall
+	ljmp	$0x33, $regs_back
+	.code64
+
 #else /* 32-bit */
 
 	site	site_into, into
@@ -134,6 +144,9 @@ fpu_divide:
 #ifdef __x86_64__
 to_compat:
 	.long	compat
+	.word	0x23
+to_refused:
+	.long	site_syscall_refused
 	.word	0x23
 #endif
 
