@@ -65,7 +65,7 @@ static bool same_kernel(struct sweep *s, const struct regs *r)
 		size_t n = sh[i].sh_size < sizeof(notes) ? sh[i].sh_size : sizeof(notes);
 
 		if (start && sh[i].sh_addr == start && sh[i].sh_type == SHT_NOTE)
-			return guest_read_va(&s->guest, s->levels, kernel_root(r), start,
+			return guest_read_va(&s->guest, s->levels, kernel_root(s, r), start,
 					     notes, n) &&
 			       !memcmp(notes, (const char *)eh + sh[i].sh_offset, n);
 	}
@@ -181,8 +181,8 @@ static bool isolated(const struct sweep *s, const struct regs *r)
 	struct leaf leaf;
 
 	return r->v[CR3] & CR3_USER &&
-	       table_lookup(&s->guest, s->levels, kernel_root(r), r->v[RIP], &leaf) &&
-	       !(leaf.perms & PERM_X);
+	       table_lookup(&s->guest, s->levels, r->v[CR3] & PTE_ADDR & ~CR3_USER, r->v[RIP],
+			    &leaf) && !(leaf.perms & PERM_X);
 }
 
 static enum vm_result look(struct sweep *s)
@@ -205,12 +205,11 @@ static enum vm_result look(struct sweep *s)
 		if (!result && r.v[RIP] == s->exec)
 			result = program_begins(s, &r);
 		p = result ? NULL : path_at(s, &r);
-		if (p && cpl(&r) == 3 && !isolated(s, &r)) {
-			note(s, "the guest is not isolated: CR3 is %#llx in user mode", r.v[CR3]);
+		if (p && cpl(&r) == 3 && s->isolated != isolated(s, &r)) {
+			note(s, "the guest is %sisolated: CR3 is %#llx in user mode",
+			     s->isolated ? "not " : "", r.v[CR3]);
 			return VM_OK;
 		}
-		if (p && cpl(&r) == 3 && !s->percpu)
-			s->percpu = r.v[KERNEL_GS_BASE];
 		if (p && path_next(s, p, &kind))
 			result = round_run(s, p, kind, &r);
 		if (!result)
@@ -222,6 +221,22 @@ static enum vm_result look(struct sweep *s)
 		progress(s);
 	}
 	return result;
+}
+
+/* A path may touch nothing that the kernel lets anyone watch */
+static void report_db(const struct sweep *s, FILE *f)
+{
+	int i;
+
+	for (i = 0; i < s->n_paths; i++) {
+		const struct path *p = &s->paths[i];
+
+		if (p->done[K_DB] && !p->injected[K_DB])
+			fprintf(f, "%s touches nothing that a breakpoint may be on\n", p->name);
+	}
+	if (s->kinds[K_DB])
+		fprintf(f, "words touched on which the kernel allows no breakpoint: %u\n",
+			s->refused);
 }
 
 /* A table of what was done; whether that was all */
@@ -267,6 +282,7 @@ static bool report(const struct sweep *s, FILE *f)
 			missing++;
 		}
 	}
+	report_db(s, f);
 	for (i = 0; i < s->n_notes; i++)
 		fprintf(f, "%s\n", s->note[i]);
 	fprintf(f, "%u passed, %u failed, %u not done\n", passed, failed, missing);
@@ -280,7 +296,8 @@ static void complain(void)
 	      "  --programs DIR    the guest's programs, with symbols\n"
 	      "  --run LIST        those that run, parted by blanks (all)\n"
 	      "  --paths PATTERN   only paths with such names; several are parted by |\n"
-	      "  --kinds LIST      of nmi,mce,held,fault,int3,nested (all)\n"
+	      "  --kinds LIST      of nmi,mce,held,fault,int3,nested,db (all)\n"
+	      "  --not-isolated    the guest is not, and has one page table a process\n"
 	      "  --model NAME      of the machine, models.txt ($PTI_MODEL)\n"
 	      "  --gdb SOCKET      of the gdbstub ($PTI_GDB)\n"
 	      "  --mem FILE        the guest's memory ($PTI_MEM)\n"
@@ -354,6 +371,7 @@ static int prepare(struct sweep *s, const char *vmlinux)
 			vmlinux);
 		return -1;
 	}
+	s->percpu = r.v[GS_BASE];
 	if (text_read(s) || break_set(s, s->nmi) || break_set(s, s->mce))
 		return -1;
 	return 0;
@@ -367,6 +385,7 @@ int main(int argc, char **argv)
 		{ "out", required_argument, NULL, 'O' },
 		{ "paths", required_argument, NULL, 'o' },
 		{ "kinds", required_argument, NULL, 'k' },
+		{ "not-isolated", no_argument, NULL, 'N' },
 		{ "model", required_argument, NULL, 'n' },
 		{ "gdb", required_argument, NULL, 'g' },
 		{ "mem", required_argument, NULL, 'm' },
@@ -389,6 +408,7 @@ int main(int argc, char **argv)
 	int opt;
 
 	memset(s->kinds, true, sizeof(s->kinds));
+	s->isolated = true;
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
 		case 'p':
@@ -405,6 +425,9 @@ int main(int argc, char **argv)
 			break;
 		case 'k':
 			choose_kinds(s, optarg);
+			break;
+		case 'N':
+			s->isolated = false;
 			break;
 		case 'n':
 			model = optarg;

@@ -14,6 +14,8 @@
  *	sweep_paths.c	the ways in and out, and how each is recognised
  *	sweep_round.c	one way through a path, an instruction at a time
  *	sweep_inject.c	what is injected, and where it must arrive
+ *	sweep_touch.c	the memory that an instruction touches
+ *	sweep_debug.c	breakpoints on it, as far as the kernel allows them
  *	sweep_state.c	what must be the same afterwards
  *	sweep_text.c	the text that is swept, instruction by instruction
  *	sweep_cover.c	which instructions no path reached
@@ -31,13 +33,14 @@
 #define MAX_NOTES	64
 #define MAX_STEPS	1024	/* of a round */
 #define MAX_REQUESTS	8	/* that the emulator may have for a CPU */
+#define MAX_TOUCHED	8	/* words, by an instruction */
 #define STOP_MS		10000	/* how long a stop may take to come */
 #define SIGNAL_MS	2000	/* and a signal that others have had, too */
 
 #define EFLAGS_IF	BIT_ULL(9)
 
 /* The registers that are looked at one by one; all are compared */
-enum cpu_reg { RAX, RBX, RSI, RDI, RSP, RIP, EFLAGS, CS, CR3, CR4,
+enum cpu_reg { RAX, RBX, RDX, RSI, RDI, RSP, RIP, EFLAGS, CS, SS, CR3, CR4,
 	       GS_BASE, KERNEL_GS_BASE, N_CPU_REGS };
 
 struct regs {
@@ -51,19 +54,13 @@ static inline int cpl(const struct regs *r)
 	return r->v[CS] & 3;
 }
 
-/* The kernel's page table; the user's is the other one of a pair that is aligned as such */
-static inline __u64 kernel_root(const struct regs *r)
-{
-	return r->v[CR3] & PTE_ADDR & ~CR3_USER;
-}
-
 /* What the CPU pushes (SDM 3A, "64-Bit Mode Stack Frame") */
 struct frame {
 	__u64 ip, cs, flags, sp, ss;
 };
 
 /* Kinds of rounds; sweep_inject.c says what each does */
-enum kind { K_TRACE, K_NMI, K_MCE, K_HELD, K_FAULT, K_INT3, K_NESTED, N_KINDS };
+enum kind { K_TRACE, K_NMI, K_MCE, K_HELD, K_FAULT, K_INT3, K_NESTED, K_DB, N_KINDS };
 
 struct range {
 	__u64 from, to;
@@ -119,10 +116,18 @@ struct path {
 	unsigned int missed;	/* rounds that went another way */
 };
 
+/* What an instruction touches: aligned words of eight bytes */
+struct touch {
+	__u64 word[MAX_TOUCHED];
+	int n;
+	bool by_gs;
+	__u64 next;	/* what is executed after it, or 0 */
+};
+
 struct snapshot {
 	struct regs regs;
 	__u64 roots[2 * PAGE_SIZE / sizeof(__u64)];
-	bool have_roots;
+	size_t n_roots;		/* entries, of one root or of a pair */
 	__u8 stack[PAGE_SIZE];
 	size_t stack_n;
 	__u64 user_cr3;
@@ -141,6 +146,7 @@ struct sweep {
 	bool kinds[N_KINDS];
 	char vendor;		/* of the CPU: 'a' AMD, 'i' Intel */
 	__u64 percpu;		/* base of CPU 0's area */
+	bool isolated;		/* or should be: roots come in pairs */
 	int levels;
 	/* where the guest is, for when it does not come back */
 	struct path *now;
@@ -154,7 +160,18 @@ struct sweep {
 	__u64 exec;		/* begin_new_exec(): a program begins */
 	__u64 nmi, mce, nmi_body, mce_body, get_user, int3, int3_body, fault;
 	__u64 repeat_nmi, end_repeat_nmi;
+	__u64 db, db_body, db_user_body, bp_parse, bp_restore;
+	__u64 debugreg, dr7, tss;	/* per CPU */
+	unsigned int refused;		/* words that no breakpoint may be on */
 };
+
+/* The kernel's page table; the user's is the other one of a pair that is aligned as such */
+static inline __u64 kernel_root(const struct sweep *s, const struct regs *r)
+{
+	__u64 root = r->v[CR3] & PTE_ADDR;
+
+	return s->isolated ? root & ~CR3_USER : root;
+}
 
 /* sweep_machine.c */
 enum vm_result regs_read(struct sweep *s, struct regs *r);
@@ -171,6 +188,7 @@ enum vm_result machine_open(struct sweep *s, const char *gdb);
 /* sweep_text.c */
 bool in_text(const struct sweep *s, __u64 addr);
 int text_read(struct sweep *s);
+struct insn *text_at(const struct sweep *s, __u64 addr);
 void text_reached(struct sweep *s, __u64 addr);
 const char *where(const struct sweep *s, __u64 addr);
 __u64 symbol_addr(const struct sweep *s, const char *name);
@@ -191,10 +209,18 @@ enum vm_result round_run(struct sweep *s, struct path *p, enum kind kind, struct
 /* sweep_inject.c */
 extern const char * const kind_name[N_KINDS];
 enum vm_result inject(struct sweep *s, enum kind kind, struct path *p, struct regs *r);
+enum vm_result inject_db(struct sweep *s, struct path *p, struct regs *r, bool *executed);
 enum vm_result inject_raise(struct sweep *s, enum kind kind);
 enum vm_result inject_arrives(struct sweep *s, enum kind kind, struct path *p,
 			      const struct regs *at, __u64 addr, struct regs *r);
 int inject_find(struct sweep *s);
+
+/* sweep_touch.c */
+enum vm_result touch_find(struct sweep *s, const struct regs *r, struct touch *t);
+
+/* sweep_debug.c */
+enum vm_result debug_arm(struct sweep *s, struct path *p, const struct regs *at, struct touch *t);
+enum vm_result debug_disarm(struct sweep *s, const struct regs *at);
 
 /* sweep_state.c */
 enum vm_result snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r);

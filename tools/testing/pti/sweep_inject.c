@@ -9,17 +9,17 @@
  *	fault	an NMI whose handler takes a page fault, the IRET of which lets NMIs in
  *	int3	an NMI whose handler runs into an int3
  *	nested	as fault, and then an NMI in the handler
+ *	db	a #DB by a breakpoint on data that the instruction touches
  *
  * The page fault and the int3 are made by the debugger: it has the handler call a
  * function that reads an address which is not there, and puts an int3 into its text, of
  * which it then plays the handler as the kernel's text patching would.
  *
- * Not injected is a #DB by a breakpoint on data.  within_cpu_entry() of hw_breakpoint.c
- * refuses one, to ptrace and perf alike, on whatever the entry code touches before the
- * stack and CR3 are the kernel's, or after they are the user's again (dbg_deny tests
- * that).  User memory no instruction of this text touches.  What is left are breakpoints of
- * perf that the kernel allows: on the stack of a task, where a push or pop hits on the
- * kernel's page table, and on espfix's, where IRET does and the #DB is taken in user mode.
+ * Of what an instruction touches, the kernel is asked where it allows a breakpoint: it
+ * refuses one on whatever the entry code uses before the stack and CR3 are its own, or
+ * after they are the user's again (dbg_deny tests that, too).  User memory no instruction of
+ * this text touches.  What is left is the stack of a task, where a push or pop hits on the
+ * kernel's page table, and espfix's, where IRET does and the #DB is taken in user mode.
  */
 #include <errno.h>
 #include <string.h>
@@ -32,7 +32,7 @@
 
 const char * const kind_name[N_KINDS] = {
 	[K_TRACE] = "trace", [K_NMI] = "nmi", [K_MCE] = "mce", [K_HELD] = "held",
-	[K_FAULT] = "fault", [K_INT3] = "int3", [K_NESTED] = "nested",
+	[K_FAULT] = "fault", [K_INT3] = "int3", [K_NESTED] = "nested", [K_DB] = "db",
 };
 
 /** inject_find() - find what the injections need of the kernel; 0 or -1 */
@@ -41,11 +41,15 @@ int inject_find(struct sweep *s)
 	static const char * const names[] = {
 		"asm_exc_nmi", "asm_exc_machine_check", "default_do_nmi", "__get_user_nocheck_8",
 		"exc_int3", "asm_exc_page_fault", "repeat_nmi", "end_repeat_nmi",
-		"begin_new_exec", "do_machine_check", "asm_exc_int3",
+		"begin_new_exec", "do_machine_check", "asm_exc_int3", "asm_exc_debug",
+		"exc_debug_kernel", "exc_debug_user", "hw_breakpoint_arch_parse",
+		"hw_breakpoint_restore", "cpu_debugreg", "cpu_dr7", "cpu_tss_rw",
 	};
 	__u64 * const to[] = { &s->nmi, &s->mce, &s->nmi_body, &s->get_user,
 			       &s->int3_body, &s->fault, &s->repeat_nmi, &s->end_repeat_nmi,
-			       &s->exec, &s->mce_body, &s->int3 };
+			       &s->exec, &s->mce_body, &s->int3, &s->db, &s->db_body,
+			       &s->db_user_body, &s->bp_parse, &s->bp_restore, &s->debugreg,
+			       &s->dr7, &s->tss };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
@@ -262,10 +266,18 @@ static enum vm_result take_nested(struct sweep *s, struct path *p, enum kind kin
 /* In C: on the kernel's page table, with the kernel's GS */
 static void check_body(struct sweep *s, enum kind kind, struct path *p, const struct regs *r)
 {
-	if (r->v[CR3] & CR3_USER)
+	if (s->isolated && r->v[CR3] & CR3_USER)
 		failure(s, p, kind, "the handler runs on the user page table");
 	if (s->percpu && r->v[GS_BASE] != s->percpu)
 		failure(s, p, kind, "the handler's GS base is %#llx", r->v[GS_BASE]);
+}
+
+/* Of #DB where DR6 has been read, which may be lost from then on */
+static __u64 body_of(const struct sweep *s, enum kind kind, const struct regs *at)
+{
+	if (kind == K_DB)
+		return cpl(at) ? s->db_user_body : s->db_body;
+	return kind == K_MCE ? s->mce_body : s->nmi_body;
 }
 
 /*
@@ -290,7 +302,7 @@ static enum vm_result in_handler(struct sweep *s, enum kind kind, struct path *p
 		return step_text(s, at, r);
 	if (result)
 		return result;
-	result = run_to(s, kind, p, at, kind == K_MCE ? s->mce_body : s->nmi_body, r);
+	result = run_to(s, kind, p, at, body_of(s, kind, at), r);
 	if (result)
 		return result;
 	check_body(s, kind, p, r);
@@ -315,7 +327,7 @@ static enum vm_result come_back(struct sweep *s, enum kind kind, struct path *p,
 	/* What is interrupted may be what the handler runs, too: on another stack */
 	while (!result && (r->v[RIP] != at->v[RIP] || r->v[RSP] != at->v[RSP] ||
 			   cpl(r) != cpl(at))) {
-		if (r->v[RIP] == s->nmi || r->v[RIP] == s->mce) {
+		if (r->v[RIP] == s->nmi || r->v[RIP] == s->mce || r->v[RIP] == s->db) {
 			failure(s, p, kind, "one more interrupt, at %s", where(s, r->v[RIP]));
 			return VM_ERROR;
 		}
@@ -370,6 +382,89 @@ enum vm_result inject(struct sweep *s, enum kind kind, struct path *p, struct re
 		failure(s, p, kind, "%s", text);
 		result = regs_write(s, &before.regs);
 		*r = before.regs;
+	}
+	return result;
+}
+
+/*
+ * The machine is in the handler's first instruction: what it is to come back to.  A #DB
+ * changes no register but those that it pushes.
+ */
+static enum vm_result db_interrupted(struct sweep *s, const struct regs *r, struct regs *at)
+{
+	static const enum cpu_reg pushed[] = { RIP, CS, EFLAGS, RSP, SS };
+	enum vm_result result;
+	unsigned int i;
+	struct frame f;
+
+	*at = *r;
+	result = mem_read(s, r->v[RSP], &f, sizeof(f));
+	for (i = 0; !result && i < ARRAY_SIZE(pushed); i++)
+		regs_set(s, at, pushed[i], (&f.ip)[i] & ~(pushed[i] == EFLAGS ? EFLAGS_RF : 0));
+	return result;
+}
+
+/**
+ * inject_db() - have the instruction where the machine is hit a breakpoint on data
+ * @s:		the sweep
+ * @p:		the path that the machine is on
+ * @r:		the registers there; read again afterwards
+ * @executed:	whether there could be one: then the machine is behind the instruction
+ *
+ * Where other interrupts can come in between, the breakpoint is taken away in the handler: from
+ * user mode other tasks may run, and the emulator loses an interrupt whose frame it writes
+ * to a watched stack.  Otherwise it is there until the machine is back.
+ *
+ * Return: VM_OK if the machine is where it has to be; VM_ERROR if it is lost.
+ */
+enum vm_result inject_db(struct sweep *s, struct path *p, struct regs *r, bool *executed)
+{
+	static struct snapshot before, after;
+	enum vm_result result;
+	struct touch touch;
+	bool early = false;
+	struct regs at;
+	char text[160];
+
+	result = touch_find(s, r, &touch);
+	if (!result)
+		result = debug_arm(s, p, r, &touch);
+	*executed = !result && touch.n;
+	if (!*executed)
+		return result;
+	p->tried[K_DB]++;
+	result = step(s, r);
+	if (!result && r->v[RIP] != s->db) {
+		failure(s, p, K_DB, "#DB is not taken, the machine is at %s", where(s, r->v[RIP]));
+		return VM_ERROR;
+	}
+	if (!result)
+		result = db_interrupted(s, r, &at);
+	if (!result && touch.next && at.v[RIP] != touch.next)
+		failure(s, p, K_DB, "ip in the frame is %s, not %s", where(s, at.v[RIP]),
+			where(s, touch.next));
+	if (!result)
+		result = snapshot_take(s, &before, &at);
+	if (!result)
+		result = break_set(s, at.v[RIP]);
+	if (!result)
+		result = in_handler(s, K_DB, p, &at, r);
+	if (!result)
+		early = cpl(&at) || at.v[EFLAGS] & EFLAGS_IF;
+	if (early)
+		result = debug_disarm(s, r);
+	if (!result)
+		result = come_back(s, K_DB, p, &at, r);
+	if (!result)
+		result = break_clear(s, r->v[RIP]);
+	if (!result && !early)
+		result = debug_disarm(s, r);
+	if (!result)
+		result = snapshot_take(s, &after, r);
+	if (!result && !snapshot_same(s, &before, &after, text, sizeof(text))) {
+		failure(s, p, K_DB, "%s", text);
+		result = regs_write(s, &at);
+		*r = at;
 	}
 	return result;
 }

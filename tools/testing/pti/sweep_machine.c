@@ -12,8 +12,9 @@
 #include "sweep.h"
 
 static const char * const reg_name[N_CPU_REGS] = {
-	[RAX] = "rax", [RBX] = "rbx", [RSI] = "rsi", [RDI] = "rdi", [RSP] = "rsp",
-	[RIP] = "rip", [EFLAGS] = "eflags", [CS] = "cs", [CR3] = "cr3", [CR4] = "cr4",
+	[RAX] = "rax", [RBX] = "rbx", [RDX] = "rdx", [RSI] = "rsi", [RDI] = "rdi",
+	[RSP] = "rsp", [RIP] = "rip", [EFLAGS] = "eflags", [CS] = "cs", [SS] = "ss",
+	[CR3] = "cr3", [CR4] = "cr4",
 	[GS_BASE] = "gs_base", [KERNEL_GS_BASE] = "k_gs_base",
 };
 

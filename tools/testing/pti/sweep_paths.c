@@ -218,12 +218,15 @@ bool path_takes(const struct sweep *s, const struct path *p, enum kind kind)
 {
 	if (!s->kinds[kind] || (p->raise == K_MCE && !have_mce(s)))
 		return false;
+	/* IRET reads the thread's stack then, which the entry of its #DB fills (sweep_debug.c) */
+	if (kind == K_DB && !s->isolated)
+		return false;
 	if (!have_mce(s) && (kind == K_MCE || (kind == K_NESTED && p->raise == K_NMI)))
 		return false;
 	switch (p->raise) {
 	case K_NMI:
 		/* NMIs are held; one from user mode is on no stack that could nest */
-		return kind == K_TRACE || kind == K_MCE || kind == K_HELD ||
+		return kind == K_TRACE || kind == K_MCE || kind == K_HELD || kind == K_DB ||
 		       (kind == K_NESTED && p->raise_at);
 	case K_MCE:
 		/* A second one in the first would be the machine's end */
@@ -306,7 +309,7 @@ enum vm_result paths_arm(struct sweep *s)
 enum vm_result program_begins(struct sweep *s, const struct regs *r)
 {
 	static const char dir[] = "/pti/";
-	__u64 root = kernel_root(r), words[48];
+	__u64 root = kernel_root(s, r), words[48];
 	enum vm_result result = mem_read(s, r->v[RDI], words, sizeof(words));
 	unsigned int i;
 

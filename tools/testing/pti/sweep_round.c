@@ -19,6 +19,7 @@ struct round {
 	__u64 last;		/* instruction, and whether it goes on */
 	bool again;
 	bool came_by, strayed;
+	bool executed;		/* the instruction is, by its injection */
 	/* NMI paths: one injection each time that the path is gone through */
 	__u64 tried[MAX_STEPS];
 	unsigned int n_tried;
@@ -28,7 +29,7 @@ struct round {
 /* The path of an NMI is gone through once for each of its instructions */
 static bool repeats(const struct round *rd)
 {
-	return rd->p->raise == K_NMI && rd->kind != K_TRACE && rd->kind != K_MCE;
+	return rd->p->raise == K_NMI && (rd->kind == K_HELD || rd->kind == K_NESTED);
 }
 
 /* Past a C function: to where it returns, on the same stack */
@@ -107,10 +108,13 @@ static enum vm_result inject_in_nmi(struct sweep *s, struct round *rd)
 static enum vm_result inject_at(struct sweep *s, struct round *rd)
 {
 	s->now_addr = rd->r.v[RIP];
+	rd->executed = false;
 	if (told_to_end(s, 0))
 		return VM_ERROR;
 	if (rd->kind == K_TRACE || rd->again)
 		return VM_OK;
+	if (rd->kind == K_DB)
+		return cpl(&rd->r) ? VM_OK : inject_db(s, rd->p, &rd->r, &rd->executed);
 	if (repeats(rd))
 		return inject_in_nmi(s, rd);
 	return inject(s, rd->kind, rd->p, &rd->r);
@@ -155,7 +159,7 @@ static enum vm_result through_kernel(struct sweep *s, struct round *rd)
 		}
 		keep_trace(s, rd);
 		result = inject_at(s, rd);
-		if (!result)
+		if (!result && !rd->executed)
 			result = step(s, &rd->r);
 		if (!result && rd->kind != K_TRACE && !at_end(rd) &&
 		    (rd->r.v[RIP] == s->nmi || rd->r.v[RIP] == s->mce) &&

@@ -22,21 +22,24 @@ enum vm_result snapshot_take(struct sweep *s, struct snapshot *snap, const struc
 	snap->regs = *r;
 	snap->stack_n = 0;
 	snap->user_cr3 = 0;
-	snap->have_roots = guest_read(&s->guest, kernel_root(r), snap->roots, sizeof(snap->roots));
+	snap->n_roots = ARRAY_SIZE(snap->roots) / (s->isolated ? 1 : 2);
+	if (!guest_read(&s->guest, kernel_root(s, r), snap->roots,
+			snap->n_roots * sizeof(*snap->roots)))
+		snap->n_roots = 0;
 	/* A walk by the handler may be the first through an entry */
-	for (i = 0; i < ARRAY_SIZE(snap->roots); i++)
+	for (i = 0; i < snap->n_roots; i++)
 		snap->roots[i] &= ~(PTE_ACCESSED | PTE_DIRTY);
 
 	/* User code may have anything in RSP, also while the kernel begins */
 	n = PAGE_SIZE - r->v[RSP] % PAGE_SIZE;
 	if (!cpl(r) && r->v[RSP] >> 63 &&
-	    guest_read_va(&s->guest, s->levels, kernel_root(r), r->v[RSP], snap->stack, n))
+	    guest_read_va(&s->guest, s->levels, kernel_root(s, r), r->v[RSP], snap->stack, n))
 		snap->stack_n = n;
 
 	if (!pti_pcid)
 		pti_pcid = symbol_addr(s, "pti_pcid");
 	if (pti_pcid && s->percpu)
-		guest_read_va(&s->guest, s->levels, kernel_root(r), s->percpu + pti_pcid,
+		guest_read_va(&s->guest, s->levels, kernel_root(s, r), s->percpu + pti_pcid,
 			      &snap->user_cr3, sizeof(snap->user_cr3));
 	return VM_OK;
 }
@@ -82,7 +85,7 @@ bool snapshot_same(struct sweep *s, const struct snapshot *before, const struct 
 		snprintf(text, size, "%s is %#llx, was %#llx", reg->name, is, was);
 		return false;
 	}
-	for (i = 0; before->have_roots && i < ARRAY_SIZE(before->roots); i++) {
+	for (i = 0; i < before->n_roots && i < after->n_roots; i++) {
 		if (before->roots[i] == after->roots[i])
 			continue;
 		snprintf(text, size, "entry %zu of the %s root is %#llx, was %#llx", i % 512,

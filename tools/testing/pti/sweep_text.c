@@ -173,7 +173,7 @@ int text_read(struct sweep *s)
 	for (i = 0; !r && i < s->text.n_ranges; i++) {
 		const struct range *range = &s->text.range[i];
 
-		if (!copy_range(s, range, kernel_root(&regs), fd)) {
+		if (!copy_range(s, range, kernel_root(s, &regs), fd)) {
 			r = -1;
 		} else if (disassemble(&s->text, file, range->from)) {
 			fprintf(stderr, "sweep: objdump cannot take apart the code at %s\n",
@@ -185,15 +185,22 @@ int text_read(struct sweep *s)
 	return r;
 }
 
-/** text_reached() - an instruction was about to be executed by a path */
-void text_reached(struct sweep *s, __u64 addr)
+/** text_at() - the instruction at an address, or NULL */
+struct insn *text_at(const struct sweep *s, __u64 addr)
 {
 	size_t i;
 
-	for (i = 0; i < s->text.n; i++) {
-		if (s->text.insn[i].addr == addr) {
-			s->text.insn[i].reached = true;
-			return;
-		}
-	}
+	for (i = 0; i < s->text.n; i++)
+		if (s->text.insn[i].addr == addr)
+			return &s->text.insn[i];
+	return NULL;
+}
+
+/** text_reached() - an instruction was about to be executed by a path */
+void text_reached(struct sweep *s, __u64 addr)
+{
+	struct insn *insn = text_at(s, addr);
+
+	if (insn)
+		insn->reached = true;
 }

@@ -115,7 +115,7 @@ pcid-test: deps ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, ag
 	@$(CC) -O2 -Wall -Wextra -Werror -o build/host/pcid_test $(BED)/pcid_test.c
 	@build/host/pcid_test
 
-nmi-sweep: audit-kernel initramfs ## inject an NMI or #MC at every instruction of the entry code, on each machine (minutes)
+nmi-sweep: audit-kernel initramfs ## inject an NMI, #MC or #DB at every instruction of the entry code, on each machine (minutes)
 	@$(BED)/sweep.sh --full --image $(IMAGE)
 
 entry-check: deps $(if $(VMLINUX),,kernel) ## prove the entry code of build/vmlinux, or of VMLINUX=FILE, instruction by instruction
