@@ -13,7 +13,7 @@ Usage: sweep.sh [OPTION...]
   --full           all kinds of injections on all machines (minutes); otherwise an
                    NMI at each instruction of what one machine has
   --image DIR      where bzImage and vmlinux are (default: build)
-  --machine NAME   only this one: intel, nofsgsbase, bhi or amd
+  --machine NAME   only this one: intel, nofsgsbase, bhi, amd, amd-no32 or nopti
   --paths PATTERN  only paths with such names; several are parted by |
   --kinds LIST     of nmi,mce,held,fault,int3,nested,db
   --time SECONDS   limit for each guest (default: 800, with --full 700)
@@ -45,7 +45,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift 2
 done
-: "${machines:=$([ "$full" ] && echo "intel nofsgsbase bhi amd" || echo intel)}"
+: "${machines:=$([ "$full" ] && echo "intel nofsgsbase bhi amd amd-no32 nopti" || echo intel)}"
 : "${limit:=$([ "$full" ] && echo 700 || echo 800)}"
 for f in bzImage vmlinux; do
 	[ -r "$image/$f" ] || die "no $image/$f: \"make kernel\" or \"make stock\" makes it"
@@ -66,7 +66,7 @@ all64="entry_syscall_64 entry_fault_64 entry_trap_64 espfix_64 sigctx_64 dbg_ptr
 # one_machine NAME: run its guest; what the sweep says is in the file of results.
 one_machine()
 {
-	model=affected append= these='*' allow=$here/allow/sweep.txt
+	model=affected pti=pti=on append= these='*' not= injected=$kinds allow=$here/allow/sweep.txt
 	programs="vsys_64 $all64 entry_irq_64 entry_syscall_32"
 	case $1 in
 	intel) ;;
@@ -83,19 +83,29 @@ one_machine()
 	# 32-bit SYSCALL; an uncorrected error is the end of such a machine.
 	amd)
 		model=amd these='32-bit*|SYSCALL*|int80*|#PF|bad IRET*|NMI*|timer from kernel|load*'
-		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64"
+		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64 dbg_ptrace_64"
 		;;
-	*) die "no machine \"$1\"; there are: intel nofsgsbase bhi amd" ;;
+	# SYSCALL from code that the kernel has no calls for.
+	amd-no32)
+		model=amd append=ia32_emulation=off these='refused*'
+		programs=entry_syscall_64
+		;;
+	# What is patched in where nothing is isolated. The other kinds would not find more.
+	nopti)
+		pti=nopti not=--not-isolated
+		[ -z "$full" ] || injected=nmi
+		;;
+	*) die "no machine \"$1\"; there are: intel nofsgsbase bhi amd amd-no32 nopti" ;;
 	esac
 	# Of a #DB the kernel says nothing, and what is declared has to come.
-	case $1:$kinds:${paths:-$these} in
+	case $1:$injected:${paths:-$these} in
 	bhi:*|*:db:\**|*:db:*NMI*|*:db:*'#MC'*) ;;
 	*:db:*) allow= ;;
 	esac
 	cat >"$tmp/attached" <<END
 rc=0
 trap : TERM
-"$tmp/sweep" --programs "$build/guest" --run "$programs" --paths '${paths:-$these}' --kinds $kinds \\
+"$tmp/sweep" $not --programs "$build/guest" --run "$programs" --paths '${paths:-$these}' --kinds $injected \\
 	--time $((limit - 30)) --cover "$results/sweep-$1.cover" --out "$results/sweep-$1.txt" 2>&3 || rc=\$?
 echo \$rc >"$tmp/status"
 exit \$rc
@@ -107,7 +117,7 @@ END
 	done
 	run_rc=0
 	PROGRESS=${PROGRESS:-3} "$here/run.sh" --image "$image" --model $model --time "$limit" --name "sweep-$machine" \
-		--append "pti=on nokaslr no_timer_check $append" --allow "$allow" \
+		--append "$pti nokaslr no_timer_check $append" --allow "$allow" \
 		--quiet --attach "sh '$tmp/attached'" \
 		/pti/sweep.sh 200 "$@" 3>&2 2>"$tmp/errors" &
 	child=$!

@@ -18,6 +18,7 @@
 #define SIGRETURN	15
 #define SIGRETURN_32	173
 #define FLAGS_FIXED	(BIT_ULL(14) | BIT_ULL(18))	/* NT, AC: SYSENTER clears them */
+#define SELECTOR_LDT	BIT_ULL(2)
 #define FIRST_EXTERNAL_VECTOR	0x20
 #define FIRST_SYSTEM_VECTOR	0xeb
 #define VSYSCALL	0xffffffffff600000ULL
@@ -48,6 +49,8 @@ static struct path paths[] = {
 	  "entry_SYSCALL_compat", SYSRETL, .vendor = 'a' },
 	{ "32-bit SYSCALL, IRET exit", "entry_syscall_32", "site_syscall32_bare", NULL,
 	  "entry_SYSCALL_compat", IRET, WITH(RAX, SIGRETURN_32), .vendor = 'a' },
+	{ "refused 32-bit SYSCALL", "entry_syscall_64", "site_syscall_refused", NULL,
+	  "entry_SYSCALL32_ignore", NULL, .vendor = 'a' },
 	{ "signal delivery", "sigctx_64", "site_syscall", NULL,
 	  "entry_SYSCALL_64", IRET, WITH(RAX, KILL) },
 	{ "signal return", "sigctx_64", "__restore_rt", NULL,
@@ -93,7 +96,11 @@ static struct path paths[] = {
 	  "asm_exc_general_protection", "fixup_bad_iret", FROM_KERNEL },
 	{ "bad IRET, #NP", "sigctx_64", "native_irq_return_iret", NULL,
 	  "asm_exc_segment_not_present", "fixup_bad_iret", FROM_KERNEL },
-	{ "load of GS", NULL, NULL, NULL, "asm_load_gs_index", NULL, CALLED },
+	{ "load of GS", NULL, NULL, NULL, "asm_load_gs_index", NULL, CALLED,
+	  .reg = RDI, .mask = SELECTOR_LDT },
+	{ "load of GS that faults", "dbg_ptrace_64", NULL, NULL,
+	  "asm_load_gs_index", "asm_exc_general_protection", CALLED,
+	  .reg = RDI, .mask = SELECTOR_LDT, .value = SELECTOR_LDT },
 
 	/* What is injected is a way in, too: from user mode, on either page table */
 	{ "NMI from user", "entry_syscall_64", "site_syscall", NULL,
