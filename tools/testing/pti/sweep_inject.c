@@ -95,7 +95,10 @@ enum vm_result inject_arrives(struct sweep *s, enum kind kind, struct path *p,
 
 	/* The emulator looks at one request at a time, and then for breakpoints */
 	do {
-		result = run(s, r, STOP_MS);
+		/* The first NMI's handler may come by what it interrupted, on its stack */
+		result = tries && r->v[RSP] != at->v[RSP] ? step(s, r) : VM_OK;
+		if (!result)
+			result = run(s, r, STOP_MS);
 	} while (!result && r->v[RIP] == at->v[RIP] && addr != at->v[RIP] &&
 		 tries++ < MAX_REQUESTS);
 	if (result)
