@@ -45,9 +45,11 @@ while IFS='|' read -r name from differences compiler cases <&3; do
 	number=$((number + 1))
 	only=
 	deb=
+	slow=
 	for case in $cases; do
 		case $case in
 		deb) deb=1; continue ;;
+		slow) slow=4; continue ;;
 		@*) case=$(awk -F'|' -v list="$case" '$1 == list { print $2 }' "$tmp/all") ;;
 		esac
 		for c in $case; do
@@ -69,7 +71,7 @@ while IFS='|' read -r name from differences compiler cases <&3; do
 		continue
 	}
 	# shellcheck disable=SC2086 # options and their values
-	run env LOGS="$logs/config/$name" "$here/suite.sh" --image "$build/config/$name" $only ||
+	run env LOGS="$logs/config/$name" PTI_SLOW=$slow "$here/suite.sh" --image "$build/config/$name" $only ||
 		{ fails "logs in $logs/config/$name"; continue; }
 	[ ! "$deb" ] || run env LOGS="$logs/config/$name" "$here/deb-test.sh" "$name" ||
 		{ fails "its package does not do; logs in $logs/config/$name"; continue; }

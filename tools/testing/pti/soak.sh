@@ -76,7 +76,7 @@ END
 fi
 
 # shellcheck disable=SC2086 # words
-"$here/run.sh" --image "$image" --model "$model" --cpus $cpus --mem 1024 --append "$append" \
+PROGRESS=no "$here/run.sh" --image "$image" --model "$model" --cpus $cpus --mem 1024 --append "$append" \
 	--time "$limit" --name "$name" --add "$tmp/programs.gz" --quiet "$@" -- \
 	/pti/soak.sh "$seconds" $loops &
 child=$!

@@ -282,7 +282,7 @@ one_guest()
 	IFS=$oldifs
 	bochs=
 	[ "$(column "$(model_row "$model")" 2)" != bochs ] || bochs=1
-	each=$(option each "${bochs:+6}60")
+	each=$(($(option each "${bochs:+6}60") * ${PTI_SLOW:-1}))
 	limit=$(option time $((${bochs:+2}60 + each * $#)))
 	allow=$(option allow "")
 	efi=$(option efi "")
