@@ -49,7 +49,7 @@ while IFS='|' read -r name from differences compiler cases <&3; do
 	for case in $cases; do
 		case $case in
 		deb) deb=1; continue ;;
-		slow) slow=4; continue ;;
+		slow) slow=8; continue ;;
 		@*) case=$(awk -F'|' -v list="$case" '$1 == list { print $2 }' "$tmp/all") ;;
 		esac
 		for c in $case; do

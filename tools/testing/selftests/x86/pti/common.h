@@ -31,7 +31,7 @@
 #include "kselftest.h"
 
 #define PTI_PAGE	4096UL
-#define PTI_WATCHDOG	240	/* seconds, unless others are given */
+#define PTI_WATCHDOG	900	/* seconds, unless others are given */
 #define PTI_BLANKS	"\t\n "
 
 /* Page-fault error code and trap numbers, as a sigcontext gives them. */
