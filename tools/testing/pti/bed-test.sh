@@ -78,6 +78,8 @@ verdict 1 "attached command ended with 1" "one that fails before Bochs has heard
 	--model haswell-pcid --time 20 --attach 'exit 1' true
 verdict 2 "without a word to Bochs" "one that ends well before Bochs has heard of it" \
 	--model haswell-pcid --time 20 --attach true true
+verdict 2 "no end mark, the emulator" "a kernel that an early exception has halted" \
+	--model haswell-pcid --time 120 'echo PANIC: early exception; sleep 1000'
 verdict 0 "seen .*qmp" "an attached command, to whose end the guest runs" --until-attach \
 	--attach "sleep 3; test -s \"\$PTI_MEM\" && test -S \"\$PTI_GDB\" && echo seen \$PTI_QMP" 'sleep 1000'
 

@@ -8,9 +8,9 @@
 #
 #	--by CASE	only the mutants that name this case, and that case alone
 #	--sample N	N of the kernel's that no kernel is built for, as tlb-explore catches them,
-#			and N of the tests' that are caught in seconds. Which, the kernel tree and
-#			the tests say, so that every change of them has others; what was caught
-#			earlier is planted again
+#			and N of the tests' that are caught in seconds. They are
+#			drawn by the sum of the kernel tree and the tests, anew after a change of
+#			them; what was caught earlier is planted again
 #	PATTERN		only the mutants whose name matches
 #
 # The head of a mutant, before the patch, says what breaks and has the lines
@@ -48,7 +48,7 @@ case ${1:-} in
 	;;
 esac
 # Cases that look at nothing but the host, or at the kernel that is there.
-cheap=" audit audit-test entry-check-test pcid "
+cheap=" audit-test pcid "
 pattern=${1:-*}
 state=$build/mutants
 linux=$build/linux
@@ -109,6 +109,7 @@ judge()
 	caught_by=${by:-$(field "$2" Caught-by)}
 	[ "$caught_by" ] || { echo "no line \"Caught-by:\" in the head"; return 1; }
 	variant=$(field "$2" Kernel)
+	[ "$caught_by" != tlb-explore ] || variant=
 	case $(field "$2" Where) in
 	repository)
 		repository_copy || return 1

@@ -7,7 +7,7 @@
 # Usage: soak.sh [--load] [MODEL]
 #
 #	--load		also under Debian's trinity, with memory short (guest/fuzz.sh,
-#			guest/pressure.sh), with 1000 NMIs a second over all CPUs; and
+#			guest/pressure.sh), with up to 1000 NMIs a second over all CPUs; and
 #			what user mode can reach is compared from outside at random
 #			instants (audit.sh --beside), 10^4 times in 1200 s of the guest,
 #			which stands still meanwhile, and in proportion

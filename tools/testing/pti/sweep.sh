@@ -10,8 +10,8 @@ usage()
 	cat <<'END'
 Usage: sweep.sh [OPTION...]
 
-  --full           all kinds of injections on all machines (minutes); otherwise an
-                   NMI at each instruction of what one machine has
+  --full           all kinds of injections on all machines, on nopti NMIs (minutes);
+                   otherwise an NMI at each instruction of what one machine has
   --image DIR      where bzImage and vmlinux are (default: build)
   --machine NAME   only this one: intel, nofsgsbase, bhi, amd, amd-no32 or nopti
   --paths PATTERN  only paths with such names; several are parted by |

@@ -144,7 +144,13 @@ static unsigned int look(struct audit *a, const struct cpu_state *cpus, int n, e
 /* Whether the probes can be made with what this CPU runs: a program, on a pair of roots */
 bool can_probe(const struct audit *a, const struct cpu_state *c)
 {
-	return c->cpl == 3 && !(c->rip >> 63) && is_pair(a, c);
+	const __u64 *text;
+
+	if (c->cpl != 3 || c->rip >> 63 || !is_pair(a, c))
+		return false;
+	/* It may be about to fault there */
+	text = program_text(a, c);
+	return text && *text & PTE_PRESENT;
 }
 
 /* Returns how many probes were made */

@@ -8,7 +8,8 @@
  * serial port interrupts where user code asks it to.
  *
  * Function-call interrupts go slowly between two CPUs of an emulator: a hundredth of
- * the rounds in a quarter of a minute is enough.  If a time is given, all have to come.
+ * the rounds in a quarter of a minute is enough.  If a time is given, all have to
+ * come in half of it.
  *
  * What it catches: interrupt entries and exits that lose a register or the
  * flags, and vectors whose stubs or stacks are absent from the user page
@@ -77,7 +78,7 @@ static void wait_for_timer(void *unused)
 /* A membarrier interrupts every CPU that runs this process. */
 static void send_ipis(void *unused)
 {
-	unsigned long end = pti_msec() + (pti_seconds ? 1000 * pti_seconds : IPI_LIMIT);
+	unsigned long end = pti_msec() + (pti_seconds ? 500 * pti_seconds : IPI_LIMIT);
 	unsigned long first = irq_count("CAL:");
 	unsigned long i = 0;
 
