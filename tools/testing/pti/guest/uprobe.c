@@ -11,7 +11,7 @@
  *
  * Bits: 64 32
  */
-#include <elf.h>
+#include <link.h>
 #include <linux/perf_event.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -34,7 +34,7 @@ struct job {
 };
 
 /* Several instructions that a uprobe has to run out of line. */
-__attribute__((noinline, noipa)) static unsigned long probed(unsigned long a, unsigned long b)
+__attribute__((noipa)) static unsigned long probed(unsigned long a, unsigned long b)
 {
 	return (a ^ b) * 3 + b;
 }
@@ -52,13 +52,8 @@ static void call(struct job *job)
 static unsigned long file_offset(unsigned long addr)
 {
 	extern const char __ehdr_start[];
-#ifdef __x86_64__
-	const Elf64_Ehdr *e = (const void *)__ehdr_start;
-	const Elf64_Phdr *p = (const void *)(__ehdr_start + e->e_phoff);
-#else
-	const Elf32_Ehdr *e = (const void *)__ehdr_start;
-	const Elf32_Phdr *p = (const void *)(__ehdr_start + e->e_phoff);
-#endif
+	const ElfW(Ehdr) *e = (const void *)__ehdr_start;
+	const ElfW(Phdr) *p = (const void *)(__ehdr_start + e->e_phoff);
 	int i;
 
 	for (i = 0; i < e->e_phnum; i++)
