@@ -32,6 +32,17 @@ static bool repeats(const struct round *rd)
 	return rd->p->raise == K_NMI && (rd->kind == K_HELD || rd->kind == K_NESTED);
 }
 
+/*
+ * Other tasks come by while C runs, and stop at what begins other paths, which is none of
+ * this round's business.  But who begins to run a program then has to be known afterwards.
+ */
+static enum vm_result pass_stop(struct sweep *s, struct regs *r)
+{
+	enum vm_result result = r->v[RIP] == s->exec ? program_begins(s, r) : VM_OK;
+
+	return result ? result : step(s, r);
+}
+
 /* Past a C function: to where it returns, on the same stack */
 static enum vm_result pass_call(struct sweep *s, struct round *rd)
 {
@@ -51,13 +62,12 @@ static enum vm_result pass_call(struct sweep *s, struct round *rd)
 	result = break_set(s, ret);
 	if (!result)
 		result = run(s, r, STOP_MS);
-	/* Other tasks come by, and stop at what begins other paths */
 	while (!result && (r->v[RIP] != ret || r->v[RSP] != sp + sizeof(ret))) {
 		if (r->v[RIP] == s->nmi || r->v[RIP] == s->mce) {
 			failure(s, rd->p, rd->kind, "one more interrupt, in %s", where(s, from));
 			return VM_ERROR;
 		}
-		result = step(s, r);
+		result = pass_stop(s, r);
 		if (!result && (r->v[RIP] != ret || r->v[RSP] != sp + sizeof(ret)))
 			result = run(s, r, STOP_MS);
 	}
@@ -204,7 +214,7 @@ static enum vm_result let_pass(struct sweep *s, struct round *rd, const struct r
 	while (!result && (rd->r.v[RIP] != at->v[RIP] || rd->r.v[RSP] != at->v[RSP])) {
 		result = run(s, &rd->r, STOP_MS);
 		if (!result && (rd->r.v[RIP] != at->v[RIP] || rd->r.v[RSP] != at->v[RSP]))
-			result = step(s, &rd->r);
+			result = pass_stop(s, &rd->r);
 	}
 	return result ? result : break_clear(s, at->v[RIP]);
 }
