@@ -63,7 +63,7 @@ if [ "$load" ]; then
 	name=load-$model
 	# NMIs on all CPUs at once, not on the first alone; a disk of memory to swap to
 	append="pti=on apic_extnmi=all ramdisk_size=131072"
-	loops="$loops fuzz.sh:60 pressure.sh:15"
+	loops="$loops fuzz.sh:180 pressure.sh:90"
 	cat >"$tmp/attached" <<END
 "$here/nmi-storm.sh" 4000 &
 storm=\$!

@@ -41,9 +41,10 @@ now()
 }
 
 # What would end the guest or the run, or is there to run out of memory, which
-# the kernel reports with a trace: not for here.
-left_out=" bigheap brk cpu-online klog malloc memhotplug mlockmany mmaphuge mmapmany oom-pipe
-	physpage reboot remap resources shm-sysv softlockup stack stackmmap swap watchdog "
+# the kernel reports with a trace: not for here. Nor what calls 1.5 million functions,
+# each on code of its own, before it looks at the time: minutes on an emulator.
+left_out=" bigheap brk cpu-online far-branch klog malloc memhotplug mlockmany mmaphuge mmapmany
+	oom-pipe physpage reboot remap resources shm-sysv softlockup stack stackmmap swap watchdog "
 
 # The stressors, of each class some from the start: a short run has all classes.
 stressors()
@@ -60,13 +61,37 @@ stressors()
 		}'
 }
 
+# No CPU comes or goes while stress-ng starts, nor while some stressors run: they read what
+# sysfs says of the caches of each CPU, take the error of a file that has just gone for a
+# length, and write there, into their own stack.
+readers=" cacheline l1cache llc-affinity prefetch stream "
+
+hold_cpus()
+{
+	tries=0
+	until mkdir /tmp/held 2>/dev/null; do
+		sleep 0.1
+		tries=$((tries + 1))
+		[ $tries -lt 6000 ] || { echo "the CPUs are not let go" >>/tmp/hotplug; break; }
+	done
+}
+
+let_cpus_go()
+{
+	rmdir /tmp/held
+}
+
 hotplug()
 {
 	while [ ! -e /tmp/enough ]; do
 		for cpu in $cpus; do
+			hold_cpus
 			echo 0 >"$cpu"
+			let_cpus_go
 			sleep 1
+			hold_cpus
 			echo 1 >"$cpu" && echo cycle
+			let_cpus_go
 		done
 	done
 }
@@ -101,14 +126,39 @@ end_others()
 	done
 }
 
+# starts PID: whether it is there and has no child.
+starts()
+{
+	cat /proc/[0-9]*/stat 2>/dev/null | sed 's/(.*) //' | awk -v pid="$1" '
+		$1 == pid && $2 != "Z" { alive = 1 }
+		$3 == pid { children = 1 }
+		END { exit !alive || children }'
+}
+
 # stress SECONDS NAME SEED: two at a time. A stressor that this kernel has nothing for,
 # or that finds too little memory, says so by its exit status (3, 4).
 stress()
 {
 	mkdir -p /tmp/stress
+	hold_cpus
 	stress-ng --temp-path /tmp/stress --"$2" 2 --seed "$3" --timeout "$1" --oomable --oom-avoid \
-		--vm-bytes 16M --mmap-bytes 16M --log-brief --quiet >/tmp/stress.out 2>&1
-	rc=$?
+		--vm-bytes 16M --mmap-bytes 16M --log-brief --quiet >/tmp/stress.out 2>&1 &
+	stressor=$!
+	rc=0
+	case $readers in
+	*" $2 "*)
+		wait $stressor || rc=$?
+		let_cpus_go
+		;;
+	*)
+		# Others have read that when they have children, or do not come so far.
+		while starts $stressor; do
+			sleep 0.5
+		done
+		let_cpus_go
+		wait $stressor || rc=$?
+		;;
+	esac
 	case $rc in
 	0) ran=$((ran + 1)) ;;
 	3|4) ;;
@@ -141,6 +191,17 @@ returned()
 	[ "$1" != MemFree ] || growth=$((-growth))
 	echo "# $1 $(kb "$1" /tmp/before) kB before, $(kb "$1" /tmp/after) kB after"
 	[ "$growth" -le "$2" ]
+}
+
+# ran_well FILE: tests beside the stressors passed, none failed, and of those which may come
+# to nothing under such a load, fuzz.sh and pressure.sh, half did not.
+ran_well()
+{
+	awk '
+		/^not ok/ { bad = 1; print }
+		/^ok/ { ok++ }
+		/^# trinity|^# [0-9]+ kB taken/ { nothing++ }
+		END { exit bad || !ok || ok < nothing }' "$1"
 }
 
 names=$(stressors 1)
@@ -182,8 +243,7 @@ check "that did not:${failed:- none}" [ -z "$failed" ]
 for p in $(echo "$@" | tr , ' '); do
 	out=/tmp/beside.${p%%:*}
 	sed -n 's/^ok - \(.*\(seed\|swapped\)\)/# \1/p; /^# trinity/p; /^# .*swapped/p' "$out"
-	check "${p%%:*}: $(grep -c '^ok' "$out") tests passed beside them" \
-		sh -c "grep -q '^ok' $out && ! grep '^not ok' $out"
+	check "${p%%:*}: $(grep -c '^ok' "$out") tests passed beside them" ran_well "$out"
 done
 [ -z "$cpus" ] || check "CPUs gone and back $(grep -c cycle /tmp/hotplug) times" \
 	sh -c "grep -q cycle /tmp/hotplug && ! grep -v cycle /tmp/hotplug"
