@@ -125,6 +125,7 @@ case $(column "$row" 2) in
 bochs) : "${cpus:=1}" "${stops:=6}"; limit=900 ;;
 *) : "${cpus:=2}" "${stops:=12}"; limit=300 ;;
 esac
+limit=$((limit * ${PTI_SLOW:-1}))
 [ "$mem" -le 2047 ] || die "--mem $mem: the walker takes at most 2047 MB"
 for f in bzImage vmlinux; do
 	[ -r "$image/$f" ] || die "no $image/$f: \"make kernel\" or \"make stock\" makes it"
