@@ -41,7 +41,7 @@ static const char *page(void)
 	char line[512];
 	FILE *f;
 
-	strcpy(perms, "none");
+	snprintf(perms, sizeof(perms), "none");
 	f = fopen("/proc/self/maps", "r");
 	while (f && fgets(line, sizeof(line), f))
 		if (strstr(line, "[vsyscall]"))
