@@ -215,6 +215,12 @@ option()
 	printf '%s\n' "$2"
 }
 
+# seconds OPTION DEFAULT: those of a time limit, times PTI_SLOW.
+seconds()
+{
+	echo $(($(option "$1" "$2") * ${PTI_SLOW:-1}))
+}
+
 # result STATUS MILLISECONDS NAME [TEXT-FILE]: one line of the count, and of the screen.
 result()
 {
@@ -282,8 +288,9 @@ one_guest()
 	IFS=$oldifs
 	bochs=
 	[ "$(column "$(model_row "$model")" 2)" != bochs ] || bochs=1
-	each=$(($(option each "${bochs:+6}60") * ${PTI_SLOW:-1}))
-	limit=$(option time $((${bochs:+2}60 + each * $#)))
+	each=$(option each "${bochs:+6}60")
+	limit=$(seconds time $((${bochs:+2}60 + each * $#)))
+	each=$(seconds each "${bochs:+6}60")
 	allow=$(option allow "")
 	efi=$(option efi "")
 	xen=$(option xen "")
@@ -378,7 +385,7 @@ one_host()
 {
 	log=$logs/suite/$name.log
 	begun=$(now)
-	(cd "$top" && PTI_IMAGE=$image BUILD=$build exec timeout -k 5 "$(option time 600)" \
+	(cd "$top" && PTI_IMAGE=$image BUILD=$build exec timeout -k 5 "$(seconds time 600)" \
 		sh -c "${programs#host:}") >"$log" 2>&1 </dev/null &
 	child=$!
 	rc=0
