@@ -180,6 +180,8 @@ static bool complete(const struct session *s, FILE *f)
 	unsigned int i;
 	int cpu;
 
+	if (!s->audit.facts.known)
+		fprintf(f, "never learnt where the CPUs' areas, their per-CPU memory and the image are\n");
 	fprintf(f, "%u stops; CPUs in user mode %u times, in kernel mode %u times\n",
 		st->stops, st->user, st->kernel);
 	if (s->wanted) {

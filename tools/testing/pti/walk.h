@@ -327,6 +327,7 @@ int expect_read(struct rows *rows, const char *file);
 int expect_when(struct rows *rows, const char *condition);
 int expect_symbols(struct audit *a);
 unsigned int cea_page(const struct audit *a, unsigned int page);
+unsigned int stack_pages(__u64 storage);
 void expect_build(struct audit *a, const struct cpu_state *cpu, struct wants *w);
 
 /* walk_check.c */

@@ -239,12 +239,15 @@ unsigned int cea_page(const struct audit *a, unsigned int page)
 	return page + n * (a->stack_pages - CEA_STACK_PAGES);
 }
 
-/* The storage has no guard pages, and none of #VC's two stacks */
-static unsigned int stack_pages(const struct audit *a)
+/*
+ * Pages of one exception stack, a power of two, from the size of their storage: this
+ * has no guard pages, and #VC's two stacks only with AMD memory encryption
+ */
+unsigned int stack_pages(__u64 storage)
 {
-	const struct symbol *s = symbol_find(&a->syms, "exception_stacks");
+	unsigned int n = storage / PAGE_SIZE / (CEA_N_STACKS - 2);
 
-	return s ? s->size / PAGE_SIZE / (CEA_N_STACKS - 2) : CEA_STACK_PAGES;
+	return n & (n - 1) ? storage / PAGE_SIZE / CEA_N_STACKS : n;
 }
 
 static void place_in_area(const struct audit *a, struct row *r)
@@ -265,7 +268,8 @@ int expect_symbols(struct audit *a)
 	const struct symbol *s;
 	int i;
 
-	a->stack_pages = stack_pages(a);
+	s = symbol_find(&a->syms, "exception_stacks");
+	a->stack_pages = s ? stack_pages(s->size) : CEA_STACK_PAGES;
 	for (i = 0; i < a->rows.n; i++) {
 		struct row *r = &a->rows.v[i];
 

@@ -1018,6 +1018,13 @@ static bool places_large_stacks(void)
 	return true;
 }
 
+/* Without and with #VC's stacks, without and with KASAN */
+static bool sizes_stacks(void)
+{
+	return stack_pages(4 * 2 * PAGE_SIZE) == 2 && stack_pages(6 * 2 * PAGE_SIZE) == 2 &&
+	       stack_pages(4 * 4 * PAGE_SIZE) == 4 && stack_pages(6 * 4 * PAGE_SIZE) == 4;
+}
+
 /* A row that is not understood must not be taken for one that is not there */
 static bool refuses(const char *text)
 {
@@ -1061,7 +1068,7 @@ int main(int argc, char **argv)
 	a.syms.v = symbols;
 	a.syms.n = ARRAY_SIZE(symbols);
 
-	printf("TAP version 13\n1..%zu\n", 2 * ARRAY_SIZE(tests) + 4 + ARRAY_SIZE(bad_rows));
+	printf("TAP version 13\n1..%zu\n", 2 * ARRAY_SIZE(tests) + 5 + ARRAY_SIZE(bad_rows));
 	for (levels = 4; levels <= 5; levels++) {
 		for (i = 0; i < ARRAY_SIZE(tests); i++) {
 			unsigned int kinds = run(&tests[i], &rows);
@@ -1090,6 +1097,11 @@ int main(int argc, char **argv)
 		failed++;
 	}
 	printf("ok %u stacks of four pages\n", ++n);
+	if (!sizes_stacks()) {
+		printf("not ");
+		failed++;
+	}
+	printf("ok %u stacks by their storage\n", ++n);
 	if (!freopen("/dev/null", "w", stderr))
 		return 2;
 	for (i = 0; i < ARRAY_SIZE(bad_rows); i++) {
