@@ -134,9 +134,10 @@ wait_for()
 }
 
 wait_for 'systemd\[1\]: systemd .* running in system mode' "systemd"
-wait_for ' login: *$' "the login prompt"
+# The kernel may have something to say right behind a prompt.
+wait_for '^[^ ]* login: ' "the login prompt"
 echo root >&4
-wait_for 'root@.*# *$' "a shell"
+wait_for '^root@[^ ]*# ' "a shell"
 cat >&4 <<'END'
 echo "meltdown: $(cat /sys/devices/system/cpu/vulnerabilities/meltdown)"
 echo "kernel: $(uname -r)"
