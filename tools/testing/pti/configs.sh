@@ -56,7 +56,7 @@ while IFS='|' read -r name from differences compiler cases <&3; do
 			only="$only --only $c"
 		done
 	done
-	passed=$state/$name-$(echo "$from|$differences|$compiler|$only|$deb|$sum" | cksum | cut -d' ' -f1)
+	passed=$state/$name-$(echo "$from|$differences|$compiler|$only|$deb|$slow|$sum" | cksum | cut -d' ' -f1)
 	if [ -e "$passed" ]; then
 		echo "[$number/$total] passed earlier     $name"
 		continue
