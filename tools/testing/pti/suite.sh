@@ -290,7 +290,7 @@ one_guest()
 	[ "$(column "$(model_row "$model")" 2)" != bochs ] || bochs=1
 	each=$(option each "${bochs:+6}60")
 	limit=$(seconds time $((${bochs:+2}60 + each * $#)))
-	each=$(seconds each "${bochs:+6}60")
+	each=$((each * ${PTI_SLOW:-1}))
 	allow=$(option allow "")
 	efi=$(option efi "")
 	xen=$(option xen "")

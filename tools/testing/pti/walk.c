@@ -181,7 +181,7 @@ static bool complete(const struct session *s, FILE *f)
 	int cpu;
 
 	if (!s->audit.facts.known)
-		fprintf(f, "never learnt where the CPUs' areas, their per-CPU memory and the image are\n");
+		fprintf(f, "never learnt where CPU areas, per-CPU memory and the image are\n");
 	fprintf(f, "%u stops; CPUs in user mode %u times, in kernel mode %u times\n",
 		st->stops, st->user, st->kernel);
 	if (s->wanted) {
