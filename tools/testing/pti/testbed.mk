@@ -25,7 +25,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test nmi-sweep tlb-explore tlb-explore-bugs flushes qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
+	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -118,6 +118,9 @@ pcid-test: deps ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, ag
 nmi-sweep: audit-kernel initramfs ## inject an NMI, #MC or #DB at every instruction of the entry code, on each machine (minutes)
 	@$(BED)/sweep.sh --full --image $(IMAGE)
 
+left: bed-options audit-kernel initramfs ## take NMIs, #MCs and #DBs in the kernel, and see what is left where user mode can reach it
+	@$(BED)/left.sh --image $(IMAGE) --model $(MODEL) --append "$(APPEND)" $(OPTIONS)
+
 entry-check: deps $(if $(VMLINUX),,kernel) ## prove the entry code of build/vmlinux, or of VMLINUX=FILE, instruction by instruction
 	@$(BED)/entry-check.sh $(if $(VMLINUX),--vmlinux "$(VMLINUX)") $(if $(FEATURES),--features "$(FEATURES)")
 
@@ -152,7 +155,7 @@ help-options:
 	@echo "  SOAK_SECONDS=N       for the parts soak and load: so long, instead of 1800 (on Bochs 300,"
 	@echo "                       under load 1200)"
 	@echo "  MUTANT=PATTERN       for mutants and tlb-explore-bugs: only those"
-	@echo "  OPTIONS=\"...\"        for tlb-explore: its own (OPTIONS=--help lists them)"
+	@echo "  OPTIONS=\"...\"        for tlb-explore and left: their own (OPTIONS=--help lists them)"
 	@echo "  VMLINUX=FILE         for entry-check: that kernel, with symbols; FEATURES=FILE:"
 	@echo "                       its cpufeatures.h, if it is not the one of build/linux"
 	@echo "  DEPS=no              do not look for packages"

@@ -101,6 +101,8 @@ struct vm_ops {
 	/* one page out of guest memory, one word into it; not needed if it is shared */
 	enum vm_result (*fetch)(struct vm *vm, __u64 pa, void *to);
 	enum vm_result (*store)(struct vm *vm, __u64 pa, __u32 value);
+	/* a command for the emulator's monitor, which prints nothing; NULL: it has none */
+	enum vm_result (*monitor)(struct vm *vm, const char *command);
 	void (*close)(struct vm *vm);
 };
 

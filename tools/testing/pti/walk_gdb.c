@@ -86,6 +86,13 @@ static enum vm_result gdb_cpus(struct vm *vm, struct cpu_state *cpus, int *n, bo
 	return r;
 }
 
+static enum vm_result gdb_monitor(struct vm *vm, const char *command)
+{
+	char text[1024];
+
+	return remote_monitor(&to_gdb(vm)->remote, command, text, sizeof(text));
+}
+
 static void gdb_close(struct vm *vm)
 {
 	remote_close(&to_gdb(vm)->remote);
@@ -98,6 +105,7 @@ struct vm *gdb_open(const char *where)
 		.stop = gdb_stop,
 		.run = gdb_run,
 		.cpus = gdb_cpus,
+		.monitor = gdb_monitor,
 		.close = gdb_close,
 	};
 	static struct gdb g = { .vm.ops = &ops };

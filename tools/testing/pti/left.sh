@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the kernel leaves of itself in memory that the user page table maps: NMIs, machine
+# checks and #DBs are taken in the kernel, whose registers have marks in them, and then
+# the mapped pages are read from outside (left.c).
+
+usage()
+{
+	cat <<'END'
+Usage: left.sh [OPTION...]
+
+  --image DIR      where bzImage and vmlinux are (default: build)
+  --model NAME     the machine, from models.txt, one of QEMU's (default: affected)
+  --append ARGS    kernel parameters (default: pti=on)
+  --events N       so many NMIs, machine checks and #DBs in kernel mode (default: 10000)
+  --looks N        so many looks in user mode, at least (default: 1000)
+  --places N       show at most so many places of each row (default: 24)
+  --expect-hits    a check of the probe, on a kernel that is known to leave something: the
+                   stacks of NMI, #DB and #MC must have pointers and markers
+  --time SECONDS   limit for the guest (default: 900)
+  --name NAME      name of the log in build/logs
+
+The guest has one CPU. The report is in build/results/left.txt, with another image that
+is in the name. Exit status: 0 nothing is left (with --expect-hits: something), 1 it is
+otherwise, 2 could not tell.
+END
+}
+
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+image=$build model=${PTI_MODEL:-affected} append=pti=on events=10000 looks=1000 places=24
+limit=$((900 * ${PTI_SLOW:-1})) name='' must=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--expect-hits)
+		must="--must stack_nmi --must stack_db --must stack_mce"
+		shift
+		continue ;;
+	--help|-h) usage; exit 0 ;;
+	esac
+	[ $# -ge 2 ] || die "unknown option or no value: $1 (--help lists them)"
+	case $1 in
+	--image) image=$2 ;;
+	--model) model=$2 ;;
+	--append) append=$2 ;;
+	--events) events=$2 ;;
+	--looks) looks=$2 ;;
+	--places) places=$2 ;;
+	--time) limit=$2 ;;
+	--name) name=$2 ;;
+	*) die "unknown option $1 (--help lists them)" ;;
+	esac
+	shift 2
+done
+case $events$looks$places$limit in
+*[!0-9]*) die "--events, --looks, --places and --time take numbers" ;;
+esac
+row=$(model_row "$model") || exit 2
+[ "$(column "$row" 2)" != bochs ] || die "the model $model is of Bochs: one of QEMU is needed"
+for f in bzImage vmlinux; do
+	[ -r "$image/$f" ] || die "no $image/$f: \"make kernel\" or \"make stock\" makes it"
+done
+kind=
+[ "$(cd "$image" && pwd)" = "$build" ] || kind=-$(basename "$image")
+: "${name:=left$kind-$model}"
+
+work_dir
+mkdir -p "$results"
+report=$results/left$kind.txt
+rm -f "$report"
+${HOSTCC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -o "$tmp/left" \
+	"$here"/left*.c "$here"/walk_[!t]*.c "$here/walk_table.c" || die "cannot build left.c"
+
+cat >"$tmp/attached" <<END
+rc=0
+"$tmp/left" --expected "$here/exposure.expected" --events $events --looks $looks \\
+	--places $places $must --seed 1 --time $((limit - 30)) >"$tmp/report" 2>&3 || rc=\$?
+echo \$rc >"$tmp/status"
+# With findings, too, the guest comes to its end by itself.
+[ \$rc = 2 ] && exit 2
+exit 0
+END
+begun=$(date +%s)
+run_rc=0
+# The runner passes on only what it is to say itself: its progress, and that of the probe.
+run env PROGRESS=no "$here/run.sh" --image "$image" --model "$model" --append "$append" \
+	--time "$limit" --name "$name" --allow "$here/allow/sweep.txt" --quiet \
+	--attach "sh '$tmp/attached'" \
+	/pti/sweep.sh "$limit" \
+	"left.sh $limit marker_64 victim_64" 3>&2 2>"$tmp/errors" || run_rc=$?
+left_rc=2
+[ ! -s "$tmp/status" ] || left_rc=$(cat "$tmp/status")
+
+if [ -s "$tmp/report" ]; then
+	cat "$tmp/report"
+	mv "$tmp/report" "$report"
+fi
+echo "left: took $(($(date +%s) - begun)) s, report: $report"
+[ "$run_rc$left_rc" != 00 ] || exit 0
+[ "$run_rc" = 0 ] || cat "$tmp/errors" >&2
+# Of a guest that did not come to its end, only what was found says something.
+[ "$left_rc" != 1 ] || exit 1
+echo "left: could not tell, log: $logs/$name.log" >&2
+exit 2
