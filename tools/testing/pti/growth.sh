@@ -9,13 +9,16 @@ usage()
 	cat <<'END'
 Usage: growth.sh
 
-Writes build/results/growth.txt. Ours is the kernel of build/size, in which the
-isolation is all there is of the series, as it is in the stock one. Code and data
-of ours that stay after boot may not grow more than stock's, and an mm may not
-take more pages. Symbols are counted: sections are padded to pages.
+Writes build/results/growth.txt, and the sums themselves to growth.counts. Ours is
+the kernel of build/size, in which the isolation is all there is of the series, as
+it is in the stock one. Code and data of ours that stay after boot may not grow more
+than stock's, and an mm may not take more pages. Symbols are counted: sections are
+padded to pages. A kernel that is missing or does not run is left out, and the others
+are measured.
 
 Environment: PTI_IMAGE=DIR looks for size below DIR, STOCK_IMAGE and STRIPPED_IMAGE
-replace the directories of those kernels, BUILD=DIR replaces build.
+replace the directories of those kernels, BUILD=DIR replaces build, RESULTS=DIR
+replaces build/results.
 Exit status: 0 ours grows no more, 1 it does, 2 could not tell.
 END
 }
@@ -33,21 +36,21 @@ need nm binutils
 ours=${PTI_IMAGE:-$build}/size
 stock=${STOCK_IMAGE:-$build/stock}
 stripped=${STRIPPED_IMAGE:-$build/stripped}
-for dir in "$ours" "$stock" "$stripped"; do
-	[ -r "$dir/vmlinux" ] || die "no $dir/vmlinux: \"make size stock stripped\" makes it"
-done
 out=$results/growth.txt
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM HUP
 mkdir -p "$results"
+: >"$tmp/counts"
 
 # guest KERNEL DIR PROGRAM: what it prints with isolation on.
 guest()
 {
 	"$here/run.sh" --icount --image "$2" --mem 1024 --name "growth-$1" \
-		--append "pti=on norandmaps nokaslr" "$3" >"$tmp/guest-$1" ||
-		die "the run of $2/bzImage failed"
+		--append "pti=on norandmaps nokaslr" "$3" >"$tmp/guest-$1" || {
+		echo "$me: the run of $2/bzImage failed" >&2
+		: >"$tmp/guest-$1"
+	}
 }
 
 # tables: of a dump of the page tables on stdin, how many tables lie below the
@@ -85,8 +88,12 @@ tables()
 
 rc=0
 for kernel in "stripped $stripped" "stock $stock" "ours $ours"; do
+	[ -r "${kernel#* }/vmlinux" ] || {
+		echo "$me: no ${kernel#* }/vmlinux: \"make size stock stripped\" makes it" >&2
+		continue
+	}
 	nm -S --defined-only "${kernel#* }/vmlinux" | sed "s/^/${kernel%% *} /"
-done | awk '
+done | awk -v counts="$tmp/counts" '
 	# Where a symbol lies, by the marks of the linker script: all addresses are
 	# sixteen digits, and compare as strings.
 	function place(address, k) {
@@ -110,6 +117,24 @@ done | awk '
 			v = 16 * v + index("0123456789abcdef", substr(hex, i, 1)) - 1
 		return v
 	}
+	# What is more than in the stripped kernel.
+	function over(k, p) {
+		return !sum[k, "functions"] || !sum["stripped", "functions"] ? "?" :
+			sprintf("%+d", sum[k, p] - sum["stripped", p])
+	}
+	function largest(	i, s, most, which) {
+		for (i = 1; i <= 10; i++) {
+			most = 0
+			for (s in known)
+				if (of["ours", s] - of["stripped", s] > most ||
+				    (of["ours", s] - of["stripped", s] == most && s < which)) {
+					most = of["ours", s] - of["stripped", s]
+					which = s
+				}
+			printf "  %+6d %s\n", most, which
+			delete known[which]
+		}
+	}
 	NF == 4 { mark[$1, $4] = $2 "" }
 	NF == 5 { kernel[++n] = $1; address[n] = $2; size[n] = value($3); name[n] = $5 }
 	END {
@@ -122,67 +147,86 @@ done | awk '
 			of[k, name[i]] += size[i]
 			known[name[i]] = 1
 		}
-		if (!sum["ours", "functions"]) {
-			print "not ok: no symbols"
-			exit 1
-		}
 		places = "functions|functions, until booted|read-only data|writable data|" \
 			"zeroed data|per-CPU data|data, until booted"
 		np = split(places, place_of, "|")
+		nk = split("stripped|stock|ours", kernels, "|")
 		print "Bytes over the stripped kernel, by symbols:"
 		printf "%-26s %8s %8s\n", "", "stock", "ours"
 		for (p = 1; p <= np; p++) {
-			s = sum["stock", place_of[p]] - sum["stripped", place_of[p]]
-			o = sum["ours", place_of[p]] - sum["stripped", place_of[p]]
-			printf "%-26s %+8d %+8d\n", place_of[p], s, o
+			printf "%-26s %8s %8s\n", place_of[p], over("stock", place_of[p]),
+				over("ours", place_of[p])
 			if (place_of[p] ~ /until booted/)
 				continue
 			kind = p == 1 ? "functions" : "data"
-			stock[kind] += s
-			ours[kind] += o
+			for (k = 1; k <= nk; k++)
+				total[kernels[k], kind] += sum[kernels[k], place_of[p]]
 		}
-		for (kind in ours)
-			if (ours[kind] > stock[kind])
-				bad = bad sprintf("not ok: %s: ours %+d, stock %+d\n", \
-						  kind, ours[kind], stock[kind])
-		print "The largest of ours:"
-		for (i = 1; i <= 10; i++) {
-			most = 0
-			for (s in known)
-				if (of["ours", s] - of["stripped", s] > most ||
-				    (of["ours", s] - of["stripped", s] == most && s < which)) {
-					most = of["ours", s] - of["stripped", s]
-					which = s
-				}
-			printf "  %+6d %s\n", most, which
-			delete known[which]
+		nt = split("functions|data", kinds, "|")
+		for (t = 1; t <= nt; t++) {
+			kind = kinds[t]
+			for (k = 1; k <= nk; k++)
+				if (!sum[kernels[k], "functions"])
+					missing[kernels[k]] = 1
+				else
+					print kernels[k], "-", kind, total[kernels[k], kind] >counts
+			if (!("stock" in missing) && !("ours" in missing) &&
+			    total["ours", kind] > total["stock", kind]) {
+				worse = 1
+				bad = bad sprintf("not ok: %s: ours %+d, stock %+d\n", kind, \
+						  total["ours", kind] - total["stripped", kind], \
+						  total["stock", kind] - total["stripped", kind])
+			}
+		}
+		for (k in missing)
+			bad = bad sprintf("not ok: %s: no symbols\n", k)
+		if (!("ours" in missing) && !("stripped" in missing)) {
+			print "The largest of ours:"
+			largest()
 		}
 		printf "%s", bad
-		exit bad != ""
+		exit worse ? 1 : bad != "" ? 3 : 0
 	}' >"$tmp/growth" || rc=$?
-[ "$rc" -le 1 ] || exit 2
+case $rc in
+0|1) ;;
+3) rc=2 ;;
+*) exit 2 ;;
+esac
 
 for kernel in "stripped $stripped" "stock $stock"; do
 	guest "${kernel%% *}" "${kernel#* }" /pti/mm_cost_64
 done
 guest ours "$ours" "/pti/mm_cost_64 && cat /sys/kernel/debug/page_tables/current_user"
-sed -n 's/^MM_COST //p' "$tmp/guest-stripped" "$tmp/guest-stock" "$tmp/guest-ours" |
-	awk -v tables="$(tables <"$tmp/guest-ours")" '
-	{ tenths[NR] = $1 }
+for kernel in stripped stock ours; do
+	sed -n "s/^MM_COST /$kernel - mm-tenths /p" "$tmp/guest-$kernel"
+done >"$tmp/mm"
+memory_rc=0
+awk -v tables="$(tables <"$tmp/guest-ours")" '
+	{ tenths[$1] = $4 }
+	function over(k) {
+		return k in tenths && "stripped" in tenths ?
+			sprintf("%+.1f", (tenths[k] - tenths["stripped"]) / 10) : "?"
+	}
 	END {
-		if (NR != 3 || !tables) {
-			print "not ok: the guests did not count"
-			exit 1
-		}
-		s = tenths[2] - tenths[1]
-		o = tenths[3] - tenths[1]
-		printf "%-26s %+8.1f %+8.1f\n", "Pages, each mm", s / 10, o / 10
+		s = over("stock")
+		o = over("ours")
+		printf "%-26s %8s %8s\n", "Pages, each mm", s, o
 		printf "%-26s %8s %+8d\n", "Pages, tables of exposure", "", tables
-		if (o > s) {
-			printf "not ok: pages, each mm: ours %+.1f, stock %+.1f\n", o / 10, s / 10
+		if (s == "?" || o == "?" || !tables) {
+			print "not ok: a guest did not count"
+			exit 3
+		}
+		if (o + 0 > s + 0) {
+			printf "not ok: pages, each mm: ours %s, stock %s\n", o, s
 			exit 1
 		}
-	}' >>"$tmp/growth" || rc=1
+	}' "$tmp/mm" >>"$tmp/growth" || memory_rc=$?
+case $memory_rc,$rc in
+0,*|*,1) ;;
+1,*) rc=1 ;;
+*) rc=2 ;;
+esac
+cat "$tmp/counts" "$tmp/mm" >"$results/growth.counts"
 mv "$tmp/growth" "$out"
 cat "$out"
 echo "$me: $out"

@@ -9,7 +9,7 @@ top=$(cd "$here/../../.." && pwd)
 build=${BUILD:-$top/build}
 logs=${LOGS:-$build/logs}
 # Figures are of one kernel, and stand beside it: a mutant's are not for the series.
-results=${PTI_IMAGE:-$build}/results
+results=${RESULTS:-${PTI_IMAGE:-$build}/results}
 me=${0##*/}
 . "$top/base/common.sh"
 

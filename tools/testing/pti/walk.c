@@ -235,6 +235,8 @@ static void write_figures(const struct session *s, FILE *f)
 				perms_text(a->stats.row[i].perms));
 	fprintf(f, "unlisted_pages %u\n", a->stats.row[MAX_ROWS].pages);
 	fprintf(f, "executable_bytes %llu\n", a->stats.max_exec);
+	fprintf(f, "writable_bytes %llu\n", a->stats.max_write);
+	fprintf(f, "read_only_bytes %llu\n", a->stats.max_read);
 	fprintf(f, "total_bytes %llu\n", a->stats.max_bytes);
 	fprintf(f, "process_bytes %llu\n", a->stats.max_process);
 	fprintf(f, "differences %d\n", a->n_found);

@@ -256,7 +256,8 @@ struct stats {
 	unsigned int user_pcid[CR3_PCID + 1], kernel_pcid[CR3_PCID + 1];
 	unsigned int tlb_stops, tlb_entries;	/* TLBs looked at, kernel addresses there */
 	/* distinct bytes by frame, of one user page table, without per-process rows */
-	__u64 min_bytes, max_bytes, max_exec;
+	__u64 min_bytes, max_bytes, max_exec, max_write;
+	__u64 max_read;		/* neither executable nor writable */
 	__u64 max_process;	/* of per-process rows */
 	/* the last row stands for what no row allows */
 	struct row_stats row[MAX_ROWS + 1];

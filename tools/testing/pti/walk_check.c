@@ -30,7 +30,7 @@ struct check {
 	bool ldt_in_change;	/* somebody may be replacing this mm's LDT, or be held up in it */
 	struct run run[N_FINDINGS];
 	/* figures of this page table */
-	__u64 bytes, exec, process;
+	__u64 bytes, exec, write, used, process;
 	struct row_stats row[MAX_ROWS + 1];
 	/* the espfix aliases met so far */
 	__u64 espfix_va, espfix_pa;
@@ -90,8 +90,11 @@ static bool in_ldt_slots(const struct check *c, __u64 va)
 	return va >= base && va < base + LDT_SLOTS * LDT_SLOT_BYTES;
 }
 
+/* What is counted, each frame once a table */
+enum purpose { ALL, EXECUTED, WRITTEN, EITHER, N_PURPOSES };
+
 /* Whether the frame was not met before in this table, for this purpose */
-static bool first_time(struct audit *a, __u64 pa, bool exec)
+static bool first_time(struct audit *a, __u64 pa, enum purpose purpose)
 {
 	__u64 frames = a->guest.size >> PAGE_SHIFT;
 	__u64 frame = pa >> PAGE_SHIFT;
@@ -99,7 +102,7 @@ static bool first_time(struct audit *a, __u64 pa, bool exec)
 
 	if (frame >= frames)
 		return true;
-	stamp = &a->frame_stamp[2 * frame + exec];
+	stamp = &a->frame_stamp[N_PURPOSES * frame + purpose];
 	if (*stamp == a->stamp)
 		return false;
 	*stamp = a->stamp;
@@ -120,10 +123,14 @@ static void count_page(struct check *c, int row, __u64 va, __u64 pa, unsigned in
 		c->process += PAGE_SIZE;
 		return;
 	}
-	if (first_time(c->a, pa, false))
+	if (first_time(c->a, pa, ALL))
 		c->bytes += PAGE_SIZE;
-	if ((perms & PERM_X) && first_time(c->a, pa, true))
+	if ((perms & PERM_X) && first_time(c->a, pa, EXECUTED))
 		c->exec += PAGE_SIZE;
+	if ((perms & PERM_W) && first_time(c->a, pa, WRITTEN))
+		c->write += PAGE_SIZE;
+	if ((perms & (PERM_X | PERM_W)) && first_time(c->a, pa, EITHER))
+		c->used += PAGE_SIZE;
 }
 
 /* All aliases of the espfix page: one frame, every 64 KiB of 4 GiB */
@@ -395,6 +402,10 @@ static void keep_figures(struct check *c)
 		s->max_bytes = c->bytes;
 	if (c->exec > s->max_exec)
 		s->max_exec = c->exec;
+	if (c->write > s->max_write)
+		s->max_write = c->write;
+	if (c->bytes - c->used > s->max_read)
+		s->max_read = c->bytes - c->used;
 	if (c->process > s->max_process)
 		s->max_process = c->process;
 	for (i = 0; i <= MAX_ROWS; i++) {
@@ -544,7 +555,7 @@ void check_stop(struct audit *a, const struct cpu_state *cpus, int n)
 	int i;
 
 	if (!a->frame_stamp) {
-		a->frame_stamp = calloc(2 * (a->guest.size >> PAGE_SHIFT), sizeof(__u32));
+		a->frame_stamp = calloc(N_PURPOSES * (a->guest.size >> PAGE_SHIFT), sizeof(__u32));
 		if (!a->frame_stamp) {
 			perror("walk");
 			exit(2);

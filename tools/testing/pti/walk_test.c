@@ -978,9 +978,13 @@ static bool figures_right(void)
 {
 	/* entry text, IDT, espfix; per CPU 16 pages of the area, which hold the TSS */
 	__u64 bytes = (ENTRY_PAGES + 1 + 1 + NCPUS * 16) * PAGE_SIZE;
+	/* of these 16: entry stack, four stacks of two pages, debug store, a page of the TSS */
+	__u64 written = NCPUS * 11 * PAGE_SIZE;
 
 	return a.stats.max_bytes == bytes && a.stats.min_bytes == bytes &&
-	       a.stats.max_exec == ENTRY_PAGES * PAGE_SIZE;
+	       a.stats.max_exec == ENTRY_PAGES * PAGE_SIZE &&
+	       a.stats.max_write == written &&
+	       a.stats.max_read == bytes - written - ENTRY_PAGES * PAGE_SIZE;
 }
 
 static bool parses_registers(void)

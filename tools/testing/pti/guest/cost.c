@@ -14,8 +14,14 @@
  *
  * With the argument "marks" it counts nothing, but runs each way a few times between
  * two instructions at which Bochs stops, so that the instructions in between can be
- * looked at from outside (flushes.sh).
+ * looked at from outside (flushes.sh).  With "more" it goes more ways, and all of
+ * them in 32-bit code, too (bench.sh).
  */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/serial.h>
+#include <linux/serial_reg.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -23,7 +29,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/io.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,11 +40,22 @@
 
 #define REPS		4001
 #define REPS_LONG	1001
+#define REPS_EXEC	101
 #define REPS_MARKED	8
+#define REPS_MARKED_FEW	3
 #define ROUNDS		162
 #define REPS_ROUND	24
 #define WARM_UP		64
 #define PAGE		4096
+
+/* What names of ways end in that both programs go; fork() is slow to count twice. */
+#ifdef __x86_64__
+#define BITS		""
+#define REPS_FORK	REPS_LONG
+#else
+#define BITS		"-32"
+#define REPS_FORK	201
+#endif
 
 static unsigned int samples[REPS];
 static unsigned int empty;
@@ -53,24 +73,16 @@ static void nothing(int i)
 	(void)i;
 }
 
-#ifdef __x86_64__
 static char *touched;
 static char *page;
 static int to_child[2], from_child[2];
+static unsigned int port;
+static unsigned char ier;
 
 static void die(const char *what)
 {
 	perror(what);
 	_exit(1);
-}
-
-static void lseek_syscall(int i)
-{
-	long ret = SYS_lseek;
-
-	(void)i;
-	asm volatile("syscall" : "+a" (ret)
-		     : "D" (-1L), "S" (0L), "d" (0L) : "rcx", "r11", "memory");
 }
 
 static void touch(int i)
@@ -101,6 +113,12 @@ static void unmap(int i)
 		die("cost: munmap");
 }
 
+static void wait_for(pid_t pid, const char *what)
+{
+	if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+		die(what);
+}
+
 static void fork_exit(int i)
 {
 	pid_t pid = fork();
@@ -108,19 +126,31 @@ static void fork_exit(int i)
 	(void)i;
 	if (!pid)
 		_exit(0);
-	if (pid < 0 || waitpid(pid, NULL, 0) != pid)
-		die("cost: fork");
+	wait_for(pid, "cost: fork");
 }
 
-static void pipe_round(int i)
+/* This program again, which then ends at once; no page tables are copied for it. */
+static void vfork_exec(int i)
+{
+	pid_t pid = vfork();
+
+	(void)i;
+	if (!pid) {
+		execl("/proc/self/exe", "cost", "nothing", NULL);
+		_exit(1);
+	}
+	wait_for(pid, "cost: exec");
+}
+
+static void round_trip(int i)
 {
 	char byte = i;
 
 	if (write(to_child[1], &byte, 1) != 1 || read(from_child[0], &byte, 1) != 1)
-		die("cost: pipe");
+		die("cost: round");
 }
 
-/* The other end of pipe_round(), until this end is closed. */
+/* The other end of round_trip(), until this end is closed. */
 static void echo(void)
 {
 	char byte;
@@ -140,6 +170,24 @@ static void signal_self(int i)
 {
 	(void)i;
 	raise(SIGUSR1);
+}
+
+/* A port that has nothing to send interrupts as soon as it is told to say so. */
+static void interrupt(int i)
+{
+	(void)i;
+	outb(ier, port + UART_IER);
+	outb(ier | UART_IER_THRI, port + UART_IER);
+}
+
+#ifdef __x86_64__
+static void lseek_syscall(int i)
+{
+	long ret = SYS_lseek;
+
+	(void)i;
+	asm volatile("syscall" : "+a" (ret)
+		     : "D" (-1L), "S" (0L), "d" (0L) : "rcx", "r11", "memory");
 }
 #else
 /* The vDSO's entry: SYSENTER on the CPUs that have it for 32-bit code. */
@@ -204,17 +252,19 @@ static void report(const char *name, int reps)
 
 static void measure(const char *name, void (*way)(int), int reps)
 {
+	/* What is not repeated as often takes long, and to look at it a hundred times so. */
+	int few = reps && reps < REPS_LONG, marked = few ? REPS_MARKED_FEW : REPS_MARKED;
 	int i;
 
 	for (i = -WARM_UP; i < 0; i++)
 		way(i);
 	if (marks) {
-		for (i = 0; i < REPS_MARKED; i++) {
+		for (i = 0; i < marked; i++) {
 			mark();
 			way(i);
 			mark();
 		}
-		printf("MARKED %s %d\n", name, REPS_MARKED);
+		printf("MARKED %s %d\n", name, marked);
 		return;
 	}
 	sample(way, 0, reps);
@@ -229,13 +279,57 @@ static void measure_empty(void)
 	empty = samples[REPS / 2];
 }
 
-#ifdef __x86_64__
-static pid_t open_pipe(void)
+static void open_pipes(void)
+{
+	if (pipe(to_child) || pipe(from_child))
+		die("cost: pipe");
+}
+
+/* Both directions on one pair of sockets. */
+static void use_sockets(int ours, int theirs)
+{
+	to_child[1] = ours;
+	from_child[0] = ours;
+	to_child[0] = theirs;
+	from_child[1] = theirs;
+}
+
+static void open_unix(void)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		die("cost: socketpair");
+	use_sockets(pair[0], pair[1]);
+}
+
+static void open_tcp(void)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof(address);
+	struct sockaddr *any = (struct sockaddr *)&address;
+	int door = socket(AF_INET, SOCK_STREAM, 0);
+	int ours = socket(AF_INET, SOCK_STREAM, 0);
+	int theirs;
+
+	if (door < 0 || ours < 0 || bind(door, any, len) || listen(door, 1) ||
+	    getsockname(door, any, &len) || connect(ours, any, len))
+		die("cost: loopback");
+	theirs = accept(door, NULL, NULL);
+	if (theirs < 0)
+		die("cost: loopback");
+	close(door);
+	use_sockets(ours, theirs);
+}
+
+static pid_t open_other_end(void (*open_both)(void))
 {
 	pid_t pid;
 
-	if (pipe(to_child) || pipe(from_child))
-		die("cost: pipe");
+	open_both();
 	pid = fork();
 	if (pid < 0)
 		die("cost: fork");
@@ -244,12 +338,14 @@ static pid_t open_pipe(void)
 	return pid;
 }
 
-static void close_pipe(pid_t pid)
+static void close_other_end(pid_t pid)
 {
 	close(to_child[0]);
 	close(to_child[1]);
-	close(from_child[0]);
-	close(from_child[1]);
+	if (from_child[0] != to_child[1]) {
+		close(from_child[0]);
+		close(from_child[1]);
+	}
 	waitpid(pid, NULL, 0);
 }
 
@@ -259,31 +355,29 @@ static void close_pipe(pid_t pid)
  * gets the next ASID, and sooner or later this process's own, which then gets the
  * next one: so many children have been together with it in every two neighbours.
  */
-static void measure_pipe(void)
+static void measure_rounds(const char *name, void (*open_both)(void))
 {
 	pid_t pid;
 	int i;
 
 	if (marks) {
-		pid = open_pipe();
-		measure("pipe", pipe_round, 0);
-		close_pipe(pid);
+		pid = open_other_end(open_both);
+		measure(name, round_trip, 0);
+		close_other_end(pid);
 		return;
 	}
 	for (i = 0; i < ROUNDS; i++) {
-		pid = open_pipe();
-		sample(pipe_round, i * REPS_ROUND, (i + 1) * REPS_ROUND);
-		close_pipe(pid);
+		pid = open_other_end(open_both);
+		sample(round_trip, i * REPS_ROUND, (i + 1) * REPS_ROUND);
+		close_other_end(pid);
 	}
-	report("pipe", ROUNDS * REPS_ROUND);
+	report(name, ROUNDS * REPS_ROUND);
 }
 
-static void measure_64(void)
+/* What programs do with memory, processes and signals. */
+static void measure_programs(void)
 {
 	const size_t len = (size_t)(REPS + WARM_UP) * PAGE;
-
-	measure("syscall-lseek", lseek_syscall, REPS);
-	measure("int80-getppid", getppid_int80, REPS);
 
 	/*
 	 * The pages are there, only the mapping is not: the fault itself,
@@ -293,7 +387,7 @@ static void measure_64(void)
 		       MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (touched == MAP_FAILED || madvise(touched, len, MADV_DONTNEED))
 		die("cost: shared memory");
-	measure("fault-shared", touch, REPS);
+	measure("fault-shared" BITS, touch, REPS);
 	munmap(touched, len);
 
 	/* Between pages of another kind, so that no mapping is split or merged. */
@@ -301,19 +395,62 @@ static void measure_64(void)
 	if (page == MAP_FAILED || mprotect(page + PAGE, PAGE, PROT_READ | PROT_WRITE))
 		die("cost: a page");
 	page += PAGE;
-	measure("mprotect", protect, REPS_LONG);
-	measure("mmap-munmap", unmap, REPS_LONG);
+	measure("mprotect" BITS, protect, REPS_LONG);
+	measure("mmap-munmap" BITS, unmap, REPS_LONG);
 
 	signal(SIGUSR1, handler);
-	measure("signal", signal_self, REPS_LONG);
+	measure("signal" BITS, signal_self, REPS_LONG);
 
-	measure("fork-exit", fork_exit, REPS_LONG);
+	measure("fork-exit" BITS, fork_exit, REPS_FORK);
 
-	measure_pipe();
+	measure_rounds("pipe" BITS, open_pipes);
 }
-#else
-static void measure_32(void)
+
+/*
+ * The second port, which the kernel's driver has open, and to which nothing is written:
+ * it finds nothing to do.  Bochs has none, and its first one never stops.
+ */
+static void measure_interrupt(void)
 {
+	struct serial_struct serial = { 0 };
+	int fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0 || ioctl(fd, TIOCGSERIAL, &serial) || !serial.type || !serial.irq ||
+	    !serial.port || ioperm(serial.port, 8, 1)) {
+		fprintf(stderr, "cost: no second serial port, interrupts are not counted\n");
+		return;
+	}
+	port = serial.port;
+	ier = inb(port + UART_IER) & ~UART_IER_THRI;
+	measure("interrupt" BITS, interrupt, REPS_LONG);
+	outb(ier, port + UART_IER);
+	ioperm(port, 8, 0);
+	close(fd);
+}
+
+static void measure_more(void)
+{
+	int inet = socket(AF_INET, SOCK_STREAM, 0);
+
+	measure("vfork-exec" BITS, vfork_exec, REPS_EXEC);
+	if (inet < 0 && errno != EAFNOSUPPORT)
+		die("cost: socket");
+	if (inet < 0) {
+		measure_rounds("socket-unix" BITS, open_unix);
+	} else {
+		close(inet);
+		measure_rounds("socket-tcp" BITS, open_tcp);
+	}
+	measure_interrupt();
+}
+
+static void measure_all(bool more)
+{
+#ifdef __x86_64__
+	measure("syscall-lseek", lseek_syscall, REPS);
+	measure("int80-getppid", getppid_int80, REPS);
+	measure_programs();
+#else
 	vdso_entry = getauxval(AT_SYSINFO);
 	if (!vdso_entry) {
 		fprintf(stderr, "cost: no vDSO entry\n");
@@ -322,12 +459,31 @@ static void measure_32(void)
 	measure("sysenter-getppid", getppid_vdso, REPS);
 	measure("sysenter-lseek", lseek_vdso, REPS);
 	measure("int80-getppid-32", getppid_int80, REPS);
-}
+	if (more)
+		measure_programs();
 #endif
+	if (more)
+		measure_more();
+}
 
 int main(int argc, char **argv)
 {
 	const struct sched_param first = { .sched_priority = 1 };
+	bool more = false;
+	int i;
+
+	for (i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "nothing"))
+			return 0;
+		if (!strcmp(argv[i], "marks")) {
+			marks = true;
+		} else if (!strcmp(argv[i], "more")) {
+			more = true;
+		} else {
+			fprintf(stderr, "Usage: cost [marks] [more]\n");
+			return 2;
+		}
+	}
 
 	/*
 	 * Of two processes of one real-time priority each runs until it waits
@@ -338,15 +494,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 
-	marks = argc > 1 && !strcmp(argv[1], "marks");
-
 	/* No page of our own may be missing during the measurement. */
 	memset(samples, 1, sizeof(samples));
 	measure_empty();
-#ifdef __x86_64__
-	measure_64();
-#else
-	measure_32();
-#endif
+	measure_all(more);
 	return 0;
 }
