@@ -25,7 +25,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
+	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes bench bench-figures bench-check bench-hw qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -103,6 +103,26 @@ flushes: kernel stock initramfs ## count what each operation drops from the TLB 
 growth: size stock stripped initramfs ## measure how much larger the isolation makes the kernel, beside stock's
 	@$(BED)/growth.sh
 
+# What does not build is left out of the report, and named in it.
+bench: kernel initramfs ## measure ours beside stock and stripped: build/bench/report.md with charts (half an hour; OPTIONS=--quick: no PCID)
+	@unbuilt=; for name in stock stripped size; do \
+		$(MAKE) --no-print-directory $$name || unbuilt="$$unbuilt $$name"; \
+	done; UNBUILT="$$unbuilt" $(BED)/bench.sh $(OPTIONS)
+
+bench-figures: ## bring the report's short table and picture into README.md
+	@$(BED)/bench-report.sh --figures
+
+bench-check: ## see that README.md has the figures of the report
+	@$(BED)/bench-report.sh --check
+
+bench-hw: ## build the programs that measure real hardware, in build/bench-hw, and run them here
+	@mkdir -p build/bench-hw
+	@for bits in 64 32; do \
+		$(CC) -m$$bits -std=gnu11 -O2 -Wall -Wextra -static -o build/bench-hw/bench_hw_$$bits \
+			$(BED)/bench_hw.c -lm || exit; \
+	done
+	@build/bench-hw/bench_hw_64
+
 qemu-deps:
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh qemu)
 
@@ -155,7 +175,7 @@ help-options:
 	@echo "  SOAK_SECONDS=N       for the parts soak and load: so long, instead of 1800 (on Bochs 300,"
 	@echo "                       under load 1200)"
 	@echo "  MUTANT=PATTERN       for mutants and tlb-explore-bugs: only those"
-	@echo "  OPTIONS=\"...\"        for tlb-explore and left: their own (OPTIONS=--help lists them)"
+	@echo "  OPTIONS=\"...\"        for tlb-explore, left and bench: their own (OPTIONS=--help lists them)"
 	@echo "  VMLINUX=FILE         for entry-check: that kernel, with symbols; FEATURES=FILE:"
 	@echo "                       its cpufeatures.h, if it is not the one of build/linux"
 	@echo "  DEPS=no              do not look for packages"

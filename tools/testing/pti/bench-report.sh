@@ -1,0 +1,187 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Make the report of what bench.sh measured, and bring its short table and its picture
+# to the README: no figure there is written by hand.
+
+usage()
+{
+	cat <<'END'
+Usage: bench-report.sh [OPTION]
+
+  (none)       read build/bench/parts, write report.md, CSV files and charts beside it
+  --figures    put the report's short table and picture into README.md
+  --check      compare those in README.md with the report
+  --self-test  make reports of counts whose outcome is known
+
+Environment: BUILD=DIR replaces build, README=FILE and PICTURE=FILE
+what is in the repository.
+Exit status: 0 all is there and ours is nowhere above stock, 1 it is somewhere, or
+README.md has other figures, 2 something is missing.
+END
+}
+
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+bench=$build/bench
+parts=$bench/parts
+readme=${README:-$top/README.md}
+picture=${PICTURE:-$here/bench.svg}
+chart=ways-tcg-pti-on.svg
+
+build_tool()
+{
+	tool=$build/host/bench_report
+	[ -z "$(find "$tool" -newer "$here/bench_report.c" 2>/dev/null)" ] || return 0
+	mkdir -p "$build/host"
+	${HOSTCC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -o "$tool" \
+		"$here/bench_report.c" -lm || die "cannot build bench_report.c"
+}
+
+# part NAME COMMAND...: what the command makes of that file of counts, if it is there.
+part()
+{
+	file=$parts/$1
+	shift
+	[ ! -s "$file" ] || "$@" "$file"
+}
+
+# instructions EMULATOR FILE: cost.sh's counts; ways in and out apart from what
+# programs do with them, which takes a thousand times as many.
+instructions()
+{
+	awk -v emulator="$1" '{
+		kind = $3 ~ /^(syscall|int80|sysenter|fault|interrupt)/ ? "ways" : "programs"
+		print kind "-" emulator, $1, $2, $4, $3
+	}' "$2"
+}
+
+# drops FILE: those of flushes.sh, in its order.
+drops()
+{
+	awk '{
+		n = split("cr3 flush invlpg invpcid all msr locked serial fence", topic, " ")
+		for (i = 1; i <= n; i++)
+			print topic[i], $1, $2, $(4 + i), $3
+	}' "$1"
+}
+
+# exposure KERNEL MODE FILE: the walker's figures.
+exposure()
+{
+	awk -v kernel="$1" -v mode="$2" '
+		/^(executable|writable|read_only|total)_bytes / {
+			class = $1
+			sub(/_bytes/, "", class)
+			sub(/_/, "-", class)
+			print "exposure", kernel, mode, $2 / 1024, class
+		}
+		$1 == "row" && kernel == "ours" { print "rows", kernel, mode, $4 * 4, $2 }' "$3"
+}
+
+growth()
+{
+	awk '$3 == "mm-tenths" { print "memory", $1, $2, $4 / 10, "each-process"; next }
+		{ print "growth", $1, $2, $4, $3 }' "$1"
+}
+
+# boot KERNEL MODE LOG: without waiting the clock is one instruction a nanosecond.
+boot()
+{
+	tr -d '\r\000' <"$3" | awk -v kernel="$1" -v mode="$2" '
+		/\] Run .* as init process/ && match($0, /[0-9]+\.[0-9]+/) {
+			print "boot", kernel, mode, 1000 * substr($0, RSTART, RLENGTH), "until-init"
+			exit
+		}'
+}
+
+figures()
+{
+	part left-out cat
+	part cost-more.counts instructions tcg
+	part cost-pcid-more.counts instructions pcid
+	part flushes-more.counts drops
+	part growth.counts growth
+	for kernel in stock ours; do
+		for mode in pti=on pti=auto; do
+			part "exposure-$kernel-$mode.txt" exposure "$kernel" "$mode"
+		done
+		for mode in nopti pti=on; do
+			part "../logs/cost-more-$kernel-$mode.log" boot "$kernel" "$mode"
+		done
+	done
+	rows "$here/bench-notes.txt" | sed 's/^/note /'
+}
+
+make_report()
+{
+	[ -d "$parts" ] || die "nothing was measured: \"make bench\" does it"
+	build_tool
+	rm -f "$bench"/*.svg "$bench"/*.csv
+	charts=
+	figures >"$bench/figures"
+	if ! command -v gnuplot >/dev/null 2>&1; then
+		charts=--no-charts
+		echo 'left-out the charts: no gnuplot here, the package gnuplot-nox has it' \
+			>>"$bench/figures"
+	fi
+	rc=0
+	"$build/host/bench_report" $charts "$bench/figures" "$bench" || rc=$?
+	[ "$rc" -le 2 ] || die "the figures cannot be read: $bench/figures"
+	if [ -z "$charts" ] &&
+	   ! (cd "$bench" && gnuplot -e "bench='$here/bench.gp'" charts.gp); then
+		echo "$me: left out: charts, as gnuplot failed"
+		[ "$rc" = 1 ] || rc=2
+	fi
+	echo "$me: $bench/report.md"
+	return "$rc"
+}
+
+# with_figures: README.md with what stands between the two marks replaced.
+with_figures()
+{
+	awk -v table="$bench/figures.md" '
+		/^<!-- make bench-figures: end -->$/ { inside = 0 }
+		!inside { print }
+		/^<!-- make bench-figures: begin -->$/ {
+			inside = 1
+			while ((getline line < table) > 0)
+				print line
+			marks++
+		}
+		END { exit marks != 1 || inside }' "$readme" ||
+		die "README.md has not its two marks"
+}
+
+# finished: a report in which nothing is missing, of the kernel that is in build/.
+finished()
+{
+	{ [ -f "$bench/figures.md" ] && [ -f "$bench/$chart" ]; } ||
+		die "there is no report with charts: \"make bench\" makes it"
+	! grep -q '?' "$bench/figures.md" ||
+		die "something is missing in the report: $bench/report.md"
+	[ ! -f "$build/vmlinux" ] || [ -z "$(find -L "$build/vmlinux" -newer "$bench/figures")" ] ||
+		die "the report is not of $build/vmlinux: \"make bench\" makes it anew"
+}
+
+case ${1:-} in
+"") make_report ;;
+--figures)
+	finished
+	with_figures >"$bench/README.md"
+	cat "$bench/README.md" >"$readme"
+	cp "$bench/$chart" "$picture"
+	echo "$me: README.md and $picture have the report's figures" ;;
+--check)
+	finished
+	with_figures | diff "$readme" - ||
+		{ echo "$me: README.md has other figures than $bench/report.md"; exit 1; }
+	cmp "$bench/$chart" "$picture" ||
+		{ echo "$me: $picture is not that of $bench/report.md"; exit 1; }
+	echo "$me: README.md has the report's figures" ;;
+--self-test) . "$here/bench-test.sh" ;;
+--help|-h) usage ;;
+*) die "unknown option $1 (--help lists them)" ;;
+esac

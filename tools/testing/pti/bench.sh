@@ -1,0 +1,166 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Measure ours, the stock and the stripped kernel side by side: what is measured, and
+# in which order. Each step is a tool of its own, which interleaves the kernels and
+# leaves its counts in build/bench/parts; bench-report.sh makes the report of them. A
+# step that cannot be done is left out with its reason, and the others are done.
+
+usage()
+{
+	cat <<'END'
+Usage: bench.sh [--quick]
+
+Writes build/bench/report.md, CSV files and charts. At most half an hour on two
+processors; the kernels have to be built ("make bench" builds them, too).
+
+  --quick   without Bochs, that is without all that needs PCID: some minutes
+
+Environment: PTI_IMAGE, STOCK_IMAGE, STRIPPED_IMAGE replace the directories of the
+kernels, BUILD=DIR replaces build, J=1 does one thing at a time, UNBUILT="NAME..."
+are the kernels that do not build.
+Exit status: 0 all was measured and ours is nowhere above stock, 1 it is somewhere,
+2 something was left out.
+END
+}
+
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+
+quick=
+for option; do
+	case $option in
+	--quick) quick=1 ;;
+	--help|-h) usage; exit ;;
+	*) die "unknown option $option (--help lists them)" ;;
+	esac
+done
+bench=$build/bench
+RESULTS=$bench/parts LOGS=$bench/logs PROGRESS=no
+export RESULTS LOGS PROGRESS
+rm -rf "$bench"
+mkdir -p "$RESULTS" "$LOGS" || die "cannot write to $bench"
+
+# leave_out TEXT: for the report, and at once.
+leave_out()
+{
+	echo "$me: left out: $*"
+	echo "left-out $*" >>"$RESULTS/left-out"
+}
+
+# without KERNEL: a kernel that does not build is none, whatever an earlier build left.
+without()
+{
+	case " ${UNBUILT:-} " in
+	*" $1 "*)
+		leave_out "the $1 kernel, as it does not build: \"make $1\" says why"
+		return 0 ;;
+	esac
+	return 1
+}
+! without stock || export STOCK_IMAGE="$bench/none"
+! without stripped || export STRIPPED_IMAGE="$bench/none"
+: "${STOCK_IMAGE:=$build/stock}"
+if [ "${ACCEL:-tcg}" != tcg ]; then
+	leave_out "ACCEL=$ACCEL, as only emulators count instructions; what follows is TCG's"
+	export ACCEL=tcg
+fi
+
+# into LOG COMMAND...: its output, and an end in any case.
+into()
+{
+	log=$1
+	shift
+	run timeout -k 5 3000 "$@" >"$log" 2>&1 </dev/null
+}
+
+# step WHAT NAME COMMAND...: a tool, whose status 1, a difference, is for the report to
+# judge. What it could count counts.
+step()
+{
+	what=$1 step_log=$LOGS/$2.txt
+	shift 2
+	rc=0
+	during "$what" into "$step_log" "$@" || rc=$?
+	[ "$rc" -gt 1 ] || return 0
+	why=$(grep -v -e ' runs, [0-9]* s of' -e '^[a-z]*\.sh: [a-z]*, [^ ]*$' "$step_log" |
+		grep -m 1 -E '^[a-z]*(\.sh)?: ') || why="ended with $rc"
+	leave_out "$what: $why (log: $step_log)"
+}
+
+# exposure KERNEL MODE DIR [OPTION...]: the options are audit.sh's.
+exposure()
+{
+	kernel=$1 kind=$2 image=$3
+	shift 3
+	step "exposure, $kernel, $kind" "exposure-$kernel-$kind" "$here/audit.sh" \
+		--image "$image" --append "$kind" --stops 4 --name "audit-$kernel-$kind" \
+		--report "$RESULTS/exposure-$kernel-$kind.txt" "$@"
+}
+
+# Of stock no list is expected, and no figure known: its figures are only kept.
+without_pcid()
+{
+	step "instructions without PCID, on QEMU" cost "$here/cost.sh" --more
+	for mode in pti=on pti=auto; do
+		exposure stock "$mode" "$STOCK_IMAGE" --total 0
+		exposure ours "$mode" "${PTI_IMAGE:-$build}"
+	done
+	without size || step "growth, and memory of a process" growth "$here/growth.sh"
+}
+
+instructions_with_pcid()
+{
+	step "instructions with PCID, on Bochs" cost-pcid "$here/cost.sh" --bochs --more
+}
+
+flushes()
+{
+	step "what is dropped from the TLB, on Bochs" flushes "$here/flushes.sh" --more
+}
+
+# lane FUNCTION...: beside the other lanes. An end of this script is one of theirs.
+lanes=
+lane()
+{
+	(
+		child=
+		trap 'end_ticker; [ -z "$child" ] || kill "$child"; exit 143' TERM
+		for steps; do
+			"$steps"
+		done
+	) &
+	lanes="$lanes $!"
+	[ "${J:-$(nproc)}" -gt 1 ] || wait_lanes
+}
+wait_lanes()
+{
+	for pid in $lanes; do
+		wait "$pid" || leave_out "a step, which ended early"
+	done
+	lanes=
+}
+end_lanes()
+{
+	trap '' INT TERM HUP
+	for pid in $lanes; do
+		kill "$pid" 2>/dev/null || :
+	done
+	wait
+}
+trap end_lanes EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+begun=$(date +%s)
+if [ "$quick" ]; then
+	leave_out "all that needs PCID, because of --quick"
+	lane without_pcid
+else
+	lane flushes
+	lane without_pcid instructions_with_pcid
+fi
+wait_lanes
+echo "$me: measured in $((($(date +%s) - begun) / 60)) min"
+"$here/bench-report.sh"
