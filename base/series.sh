@@ -4,8 +4,8 @@
 # Write the mailable series, build/series: one mail a patch, with the kernel's
 # usual three lines of context, and a cover letter made from
 # patches/cover-letter.txt. Its first line is the subject; a line @NAME@ is
-# replaced by the figures in build/results/NAME.txt, which have to be of the
-# kernel that is in build/. Environment:
+# replaced by the figures in NAME.txt, of "make bench" (build/bench/parts) or of the
+# tests (build/results), whichever are of the kernel that is in build/. Environment:
 #
 #	DRAFT=1		write it with what figures there are
 #	AUTHOR="NAME <ADDRESS>"	who the mails are from, and who signs them off
@@ -28,6 +28,20 @@ export GIT_COMMITTER_DATE
 git -C "$linux" format-patch -q --cover-letter --no-signature -N --base=stripped \
 	--subject-prefix="PATCH" -n -o "$out.new" stripped..refs/pti/next
 
+# figures_of NAME: the file with them, if there is one without a failure and of this kernel
+figures_of() {
+	for figures in "$build/bench/parts/$1-more.txt" \
+			"$build/bench/parts/$1-ours-pti=on.txt" \
+			"$build/results/$1.txt"; do
+		if [ -f "$figures" ] && [ -f "$build/vmlinux" ] && ! grep -q '^not ok' "$figures" &&
+		   [ -z "$(find "$build/vmlinux" -newer "$figures" 2>/dev/null)" ]; then
+			echo "$figures"
+			return
+		fi
+	done
+	return 1
+}
+
 letter=$top/patches/cover-letter.txt
 [ -f "$letter" ] || die "no patches/cover-letter.txt"
 subject=$(head -n 1 "$letter")
@@ -36,9 +50,7 @@ sed 1d "$letter" | sed '/./,$ !d' | while IFS= read -r line; do
 	@*@)
 		name=${line#@}
 		name=${name%@}
-		figures=$build/results/$name.txt
-		if [ -f "$figures" ] && [ -f "$build/vmlinux" ] && ! grep -q '^not ok' "$figures" &&
-		   [ -z "$(find "$build/vmlinux" -newer "$figures" 2>/dev/null)" ]; then
+		if figures=$(figures_of "$name"); then
 			cat "$figures"
 		else
 			echo "($name: not measured)"
