@@ -48,7 +48,7 @@ case ${1:-} in
 	;;
 esac
 # Cases that look at nothing but the host, or at the kernel that is there.
-cheap=" audit-test pcid "
+cheap=" audit-test pcid bench-report "
 pattern=${1:-*}
 state=$build/mutants
 linux=$build/linux
