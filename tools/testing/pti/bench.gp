@@ -10,7 +10,7 @@ reset
 set terminal svg size 1280,520 dynamic font "sans-serif,13" background "white"
 set output ARG2
 set datafile separator ","
-set title ARG3 noenhanced font ",17"
+set title ARG3."; less is better" noenhanced font ",17"
 set ylabel ARG4 noenhanced
 set style data histogram
 set style histogram clustered gap 1
@@ -42,7 +42,7 @@ low = low < 0 ? low : 0
 span = high > low ? high - low : 1
 set yrange [low < 0 ? low - span * 0.05 : 0 : high + span * 0.18]
 
-plot ARG1 skip 1 using (column(stock)):xtic(1) title "stock" lc rgb "#9a9a9a", \
+plot ARG1 skip 1 using (column(stock)):xtic(1) title "stock kernel" lc rgb "#9a9a9a", \
 	'' skip 1 using (column(ours)) title "ours" lc rgb "#1f6fb4", \
 	'' skip 1 using ($0 - 1/6.0):(above(stock)):(label(stock)) with labels \
 		font ",11" offset 0, lift notitle, \
