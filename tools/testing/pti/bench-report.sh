@@ -131,7 +131,9 @@ make_report()
 	"$build/host/bench_report" $charts "$bench/figures" "$bench" || rc=$?
 	[ "$rc" -le 2 ] || die "the figures cannot be read: $bench/figures"
 	if [ -z "$charts" ] &&
-	   ! (cd "$bench" && gnuplot -e "bench='$here/bench.gp'" charts.gp); then
+	   ! (cd "$bench" && gnuplot -e "bench='$here/bench.gp'" charts.gp) \
+			2>"$bench/gnuplot.log"; then
+		cat "$bench/gnuplot.log"
 		echo "$me: left out: charts, as gnuplot failed"
 		[ "$rc" = 1 ] || rc=2
 	fi

@@ -4,7 +4,8 @@
 # values at the bars. charts.gp, which bench_report writes, calls this with
 #
 #	ARG1 CSV file, ARG2 SVG file, ARG3 title, ARG4 unit,
-#	ARG5 1: the bars are the percentages, and what was added stands in a second line
+#	ARG5 1: the bars are the percentages, and what was added stands in a second line,
+#	ARG6, ARG7 how far down and up the bars go
 
 reset
 set terminal svg size 1280,520 dynamic font "sans-serif,13" background "white"
@@ -28,18 +29,15 @@ parts = ARG5 + 0
 stock = parts ? 5 : 3
 ours = parts ? 6 : 4
 number(x) = x == floor(x) ? sprintf("%d", x) : sprintf("%.1f", x)
-label(c) = parts ? sprintf("%.1f %%\n%s", column(c), number(column(c - 2))) : number(column(c))
+label(c) = column(c) != column(c) ? "?" : \
+	parts ? sprintf("%.1f %%\n%s", column(c), number(column(c - 2))) : number(column(c))
 above(c) = column(c) > 0 ? column(c) : 0
 lift = parts ? 1.3 : 0.7
 
 # Room for the labels
-stats ARG1 skip 1 using (column(stock)) nooutput name "S"
-stats ARG1 skip 1 using (column(ours)) nooutput name "O"
-high = S_max > O_max ? S_max : O_max
-low = S_min < O_min ? S_min : O_min
-high = high > 0 ? high : 0
-low = low < 0 ? low : 0
-span = high > low ? high - low : 1
+low = ARG6 + 0
+high = ARG7 + 0
+span = high - low
 set yrange [low < 0 ? low - span * 0.05 : 0 : high + span * 0.18]
 
 plot ARG1 skip 1 using (column(stock)):xtic(1) title "stock kernel" lc rgb "#9a9a9a", \

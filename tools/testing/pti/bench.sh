@@ -85,7 +85,7 @@ step()
 	during "$what" into "$step_log" "$@" || rc=$?
 	[ "$rc" -gt 1 ] || return 0
 	why=$(grep -v -e ' runs, [0-9]* s of' -e '^[a-z]*\.sh: [a-z]*, [^ ]*$' "$step_log" |
-		grep -m 1 -E '^[a-z]*(\.sh)?: ') || why="ended with $rc"
+		grep -m 1 -E '^[a-z]*\.sh: |^audit: [cC]') || why="ended with $rc"
 	leave_out "$what: $why (log: $step_log)"
 }
 

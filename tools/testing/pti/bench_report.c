@@ -409,16 +409,40 @@ static const char *mode_text(int mode)
 	return names[mode];
 }
 
+/* How far the bars go. */
+static void extent(const struct topic *topic, int mode, double *low, double *high)
+{
+	int row, kernel;
+
+	*low = 0;
+	*high = 0;
+	for (row = 0; row < n_names; row++) {
+		for (kernel = STOCK; kernel <= OURS && has_row(topic, row); kernel++) {
+			double value = topic->chart == PERCENT ?
+				percent(topic, kernel, mode, row) : shown(topic, kernel, mode, row);
+
+			if (value < *low)
+				*low = value;
+			if (value > *high)
+				*high = value;
+		}
+	}
+	if (*low == *high)
+		*high = 1;
+}
+
 static void write_chart(const struct topic *topic, int mode, FILE *f)
 {
 	const bool parts = topic->chart == PERCENT;
 	char csv[2 * NAME], svg[2 * NAME];
+	double low, high;
 
+	extent(topic, mode, &low, &high);
 	file_name(csv, sizeof(csv), topic, mode, "csv");
 	file_name(svg, sizeof(svg), topic, mode, "svg");
-	fprintf(f, "call bench \"%s\" \"%s\" \"%s (%s)\" \"%s\" %d\n", csv, svg, topic->title,
-		mode_text(mode), parts ? "percent; below it the instructions added" : topic->unit,
-		parts);
+	fprintf(f, "call bench \"%s\" \"%s\" \"%s (%s)\" \"%s\" %d %f %f\n", csv, svg,
+		topic->title, mode_text(mode),
+		parts ? "percent; below it the instructions added" : topic->unit, parts, low, high);
 }
 
 static void write_table(const struct topic *topic, FILE *f)
