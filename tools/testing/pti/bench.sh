@@ -17,8 +17,7 @@ processors; the kernels have to be built ("make bench" builds them, too).
   --quick   without Bochs, that is without all that needs PCID: some minutes
 
 Environment: PTI_IMAGE, STOCK_IMAGE, STRIPPED_IMAGE replace the directories of the
-kernels, BUILD=DIR replaces build, J=1 does one thing at a time, UNBUILT="NAME..."
-are the kernels that do not build.
+kernels, BUILD=DIR replaces build, J=1 does one thing at a time.
 Exit status: 0 all was measured and ours is nowhere above stock, 1 it is somewhere,
 2 something was left out.
 END
@@ -49,15 +48,12 @@ leave_out()
 	echo "left-out $*" >>"$RESULTS/left-out"
 }
 
-# without KERNEL: a kernel that does not build is none, whatever an earlier build left.
+# without KERNEL: one that does not build is none, whatever an earlier build left there.
+# "make bench" leaves a mark then.
 without()
 {
-	case " ${UNBUILT:-} " in
-	*" $1 "*)
-		leave_out "the $1 kernel, as it does not build: \"make $1\" says why"
-		return 0 ;;
-	esac
-	return 1
+	[ -f "$build/unbuilt-$1" ] || return 1
+	leave_out "the $1 kernel, as it does not build: \"make $1\" says why"
 }
 ! without stock || export STOCK_IMAGE="$bench/none"
 ! without stripped || export STRIPPED_IMAGE="$bench/none"
