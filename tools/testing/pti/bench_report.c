@@ -567,6 +567,8 @@ static void write_figures(void)
 	FILE *f = open_file("figures.md");
 	int on = number_of("pti=on"), automatic = number_of("pti=auto"), row;
 
+	fprintf(f, "![A bar of stock and one of ours for each way into the kernel](%s)\n\n",
+		"tools/testing/pti/bench.svg");
 	fprintf(f, "| instructions added by `pti=on` | stock | ours | stock, PCID | ours, PCID |\n"
 		"|---|---:|---:|---:|---:|\n");
 	write_short(f, "system call", "ways", "syscall-lseek");
