@@ -8,7 +8,7 @@
 #	ARG6, ARG7 how far down and up the bars go
 
 reset
-set terminal svg size 1280,520 dynamic font "sans-serif,13" background "white"
+set terminal svg size (ARG5 + 0 ? 1500 : 1280),520 dynamic font "sans-serif,13" background "white"
 set output ARG2
 set datafile separator ","
 set title ARG3."; less is better" noenhanced font ",17"
@@ -30,7 +30,7 @@ stock = parts ? 5 : 3
 ours = parts ? 6 : 4
 number(x) = x == floor(x) ? sprintf("%d", x) : sprintf("%.1f", x)
 label(c) = column(c) != column(c) ? "?" : \
-	parts ? sprintf("%.1f %%\n%s", column(c), number(column(c - 2))) : number(column(c))
+	parts ? sprintf("%.1f%%\n%s", column(c), number(column(c - 2))) : number(column(c))
 above(c) = column(c) > 0 ? column(c) : 0
 lift = parts ? 1.3 : 0.7
 
@@ -43,7 +43,7 @@ set yrange [low < 0 ? low - span * 0.05 : 0 : high + span * 0.18]
 plot ARG1 skip 1 using (column(stock)):xtic(1) title "stock kernel" lc rgb "#9a9a9a", \
 	'' skip 1 using (column(ours)) title "ours" lc rgb "#1f6fb4", \
 	'' skip 1 using ($0 - 1/6.0):(above(stock)):(label(stock)) with labels \
-		font ",11" offset 0, lift notitle, \
+		font ",10" offset 0, lift notitle, \
 	'' skip 1 using ($0 + 1/6.0):(above(ours)):(label(ours)) with labels \
-		font ",11" offset 0, lift notitle
+		font ",10" offset 0, lift notitle
 set output

@@ -67,7 +67,7 @@ static const struct topic {
 	{ "fence", "LFENCE, MFENCE and SFENCE", "instructions", .judged = true },
 	{ "exposure", "Kernel memory that user mode can reach, by what its page table allows",
 	  "KiB", .judged = true, .chart = AMOUNT },
-	{ "rows", "Ours in rows", "KiB", .only_ours = true },
+	{ "rows", "Ours, row by row of exposure.expected", "KiB", .only_ours = true },
 	{ "growth", "What isolation adds to the kernel that stays after boot", "bytes added",
 	  .over = true, .judged = true, .chart = AMOUNT },
 	{ "memory", "What isolation adds to the memory of a process", "pages of 4 KiB added",
@@ -363,6 +363,11 @@ static void put_csv(FILE *f, double value)
 	fprintf(f, isnan(value) ? "," : ",%s", text_of(value, false));
 }
 
+static void put_percent(FILE *f, double value)
+{
+	fprintf(f, isnan(value) ? "," : ",%.3f", value);
+}
+
 static void write_csv(const struct topic *topic, int mode)
 {
 	const struct figure *base;
@@ -381,8 +386,8 @@ static void write_csv(const struct topic *topic, int mode)
 		put_csv(f, base ? base->value : NAN);
 		put_csv(f, shown(topic, STOCK, mode, row));
 		put_csv(f, shown(topic, OURS, mode, row));
-		put_csv(f, percent(topic, STOCK, mode, row));
-		put_csv(f, percent(topic, OURS, mode, row));
+		put_percent(f, percent(topic, STOCK, mode, row));
+		put_percent(f, percent(topic, OURS, mode, row));
 		fputc('\n', f);
 	}
 	fclose(f);
@@ -445,6 +450,12 @@ static void write_chart(const struct topic *topic, int mode, FILE *f)
 		parts ? "percent; below it the instructions added" : topic->unit, parts, low, high);
 }
 
+/* What has no modes is measured with pti=on. */
+static const char *mode_name(int mode)
+{
+	return strcmp(names[mode], "-") ? names[mode] : "pti=on";
+}
+
 static void write_table(const struct topic *topic, FILE *f)
 {
 	const struct figure *base;
@@ -454,7 +465,7 @@ static void write_table(const struct topic *topic, FILE *f)
 	for (mode = 0; mode < n_names; mode++)
 		if (has_mode(topic, mode))
 			fprintf(f, topic->only_ours ? "%.0s %s |" : " %s: stock | %s: ours |",
-				names[mode], names[mode]);
+				mode_name(mode), mode_name(mode));
 	fprintf(f, "\n|---|%s", topic->over ? "---:|" : "");
 	for (mode = 0; mode < n_names; mode++)
 		if (has_mode(topic, mode))
@@ -499,7 +510,7 @@ static void write_topic(const struct topic *topic, bool charts, FILE *report, FI
 			continue;
 		write_chart(topic, mode, gp);
 		file_name(svg, sizeof(svg), topic, mode, "svg");
-		fprintf(report, "![%s, %s](%s)\n\n", topic->title, names[mode], svg);
+		fprintf(report, "![%s, %s](%s)\n\n", topic->title, mode_name(mode), svg);
 	}
 	write_table(topic, report);
 }
@@ -551,7 +562,8 @@ static void write_short(FILE *f, const char *text, const char *kind, const char 
 
 		snprintf(name, sizeof(name), "%s-%s", kind, emulators[i]);
 		topic = topic_of(name);
-		if (!has_row(topic, r)) {
+		/* What an emulator cannot show is not missing. */
+		if (has_mode(topic, mode) && !has_row(topic, r)) {
 			fprintf(f, " - | - |");
 			continue;
 		}
