@@ -11,7 +11,9 @@ Usage: entry-check.sh [OPTION...]
   --vmlinux FILE    the kernel, with symbols (default: build/vmlinux)
   --features FILE   its arch/x86/include/asm/cpufeatures.h (default: that of
                     the tree beside it, else build/linux)
-  --test            plant the breaks of entry_check.mutants; try bad input, too
+  --all-sets        also demand that this kernel was built for all sets of features
+  --breaks FILE     plant the breaks of that list
+  --test            plant those of entry_check.mutants; try bad input, too
 Exit status: 0 clean, 1 a finding or a break that is not found, 2 could not tell.
 END
 }
@@ -20,16 +22,18 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-vmlinux=$build/vmlinux features='' test=''
+vmlinux=$build/vmlinux features='' test='' all_sets='' breaks=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--test) test=1; shift; continue ;;
+	--all-sets) all_sets=1; shift; continue ;;
 	--help|-h) usage; exit 0 ;;
 	esac
 	[ $# -ge 2 ] || die "unknown option or no value: $1 (--help lists them)"
 	case $1 in
 	--vmlinux) vmlinux=$2 ;;
 	--features) features=$2 ;;
+	--breaks) breaks=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
 	shift 2
@@ -50,7 +54,7 @@ trap 'exit 143' TERM HUP
 tool=$build/host/entry_check
 if [ ! -x "$tool" ] || [ "$(find "$here" -name '*.[ch]' -newer "$tool")" ]; then
 	[ -r /usr/include/capstone/capstone.h ] ||
-		die "no capstone/capstone.h here: install the package libcapstone-dev (\"make deps\" does)"
+		die "no capstone/capstone.h: install the package libcapstone-dev (\"make deps\" does)"
 	mkdir -p "$build/host"
 	${HOSTCC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -o "$tmp/entry_check" \
 		"$here"/entry_check*.c "$here"/walk_[!t]*.c "$here/walk_table.c" -lcapstone ||
@@ -67,21 +71,23 @@ check()
 
 if [ -z "$test" ]; then
 	echo "Following the entry code of $vmlinux"
-	check "$vmlinux"
+	check ${all_sets:+--all-sets} ${breaks:+--mutants "$breaks"} "$vmlinux"
 	exit
 fi
 
-# could_not_tell REGEXP FILE: it ends with 2 and says so.
+# could_not_tell REGEXP [OPTION] FILE: it ends with 2 and says so.
 could_not_tell()
 {
 	rc=0
-	check "$2" >"$tmp/out" 2>&1 || rc=$?
-	if [ $rc != 2 ] || ! grep -q -e "$1" "$tmp/out"; then
+	regexp=$1
+	shift
+	check "$@" >"$tmp/out" 2>&1 || rc=$?
+	if [ $rc != 2 ] || ! grep -q -e "$regexp" "$tmp/out"; then
 		cat "$tmp/out"
-		echo "$me: ended with $rc, or did not say \"$1\""
+		echo "$me: ended with $rc, or did not say \"$regexp\""
 		exit 1
 	fi
-	echo "refused   $(head -n 1 "$tmp/out" | cut -c1-100)"
+	echo "refused   $(grep -m 1 -e "$regexp" "$tmp/out" | cut -c1-100)"
 }
 
 need objcopy binutils
@@ -109,6 +115,21 @@ could_not_tell "no function asm_load_gs_index" "$tmp/other"
 objcopy --strip-symbol=entry_SYSCALL_64 \
 	--add-symbol=entry_SYSCALL_64=.text:0,function,global "$vmlinux" "$tmp/other"
 could_not_tell "no function entry_SYSCALL_64" "$tmp/other"
+
+# What it was built without is no set: a thunk that is there for nothing is an empty
+# function of C, which no other file can call
+check --all-sets "$vmlinux" >"$tmp/out" 2>&1 || :
+objcopy --strip-symbol=srso_return_thunk "$vmlinux" "$tmp/other"
+check "$tmp/other" >>"$tmp/out"
+for text in "has no srso_return_thunk" \
+	$(nm "$vmlinux" | sed -n 's/.* t \([a-z_]*_return_thunk\)$/stub.of.\1/p' | sort -u); do
+	grep "^left out: .* $text\$" "$tmp/out" || {
+		cat "$tmp/out"
+		echo "$me: did not say \"$text\""
+		exit 1
+	}
+done
+could_not_tell "forbids that" --all-sets "$tmp/other"
 
 # What no path comes to is a finding, unless it is listed
 grep -v '^reach' "$allow" >"$tmp/allow"

@@ -47,6 +47,7 @@ static void usage(void)
 	     "  --features FILE   the kernel's arch/x86/include/asm/cpufeatures.h\n"
 	     "  --allow FILE      findings that may stay, each with the reason\n"
 	     "  --mutants FILE    plant the breaks of that list, and see that each is found\n"
+	     "  --all-sets        end with 2 if this kernel was built without what a set needs\n"
 	     "  --help            this\n"
 	     "Exit status: 0 clean, 1 a finding or a break that is not found, 2 could not tell");
 }
@@ -121,7 +122,7 @@ static bool agrees(const struct walked *w, const struct set *s)
 	size_t i;
 
 	if (w->set.thunk != s->thunk || w->set.pti != s->pti || w->set.pcid != s->pcid ||
-	    w->set.fence != s->fence)
+	    w->set.fence != s->fence || w->set.ibt != s->ibt)
 		return false;
 	for (i = 0; i < sizeof(w->met); i++)
 		if ((w->set.has[i] ^ s->has[i]) & w->met[i])
@@ -177,13 +178,15 @@ int main(int argc, char **argv)
 		{ "features", required_argument, NULL, 'f' },
 		{ "allow", required_argument, NULL, 'a' },
 		{ "mutants", required_argument, NULL, 'm' },
+		{ "all-sets", no_argument, NULL, 'A' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
 	const char *expected = NULL, *features = NULL, *mutants = NULL, *allow = NULL;
 	struct timespec from, to;
-	struct set *sets;
+	bool all_sets = false;
 	size_t nsets, i, n;
+	struct set *sets;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -199,6 +202,9 @@ int main(int argc, char **argv)
 			break;
 		case 'm':
 			mutants = optarg;
+			break;
+		case 'A':
+			all_sets = true;
 			break;
 		case 'h':
 			usage();
@@ -242,8 +248,14 @@ int main(int argc, char **argv)
 	       img.ngates, nsets, n, stats.insns);
 	printf("%llu states, %.1f s\n", stats.states,
 	       to.tv_sec - from.tv_sec + (to.tv_nsec - from.tv_nsec) / 1e9);
+	i = sets_left_out();
 	if (allow)
 		allow_print();
 	printf("%zu findings\n", findings_count());
-	return findings_count() ? 1 : 0;
+	if (findings_count())
+		return 1;
+	if (i && all_sets)
+		cannot("%s: %zu kinds of sets are left out, and --all-sets forbids that",
+		       img.file, i);
+	return 0;
 }

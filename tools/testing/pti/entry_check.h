@@ -216,6 +216,7 @@ struct set {
 	__u8 has[MAX_FEATURES / 8];
 	__u64 thunk;		/* 0: returns are plain */
 	bool its;		/* only those in the lower half of a cache line are not */
+	bool ibt;		/* where the CPU enters the kernel, ENDBR64 must stand */
 	bool pti, pcid, fence;
 };
 
@@ -233,6 +234,8 @@ const cs_insn *fetch(__u64 ip);			/* NULL: no instruction there */
 cs_insn *disassemble(const __u8 **code, size_t *size, __u64 *ip);
 const char *insn_text(const cs_insn *in);	/* AT&T syntax */
 bool return_site(__u64 ip);
+bool returns_in(__u64 from, __u64 size);	/* as compiled code does, by a thunk */
+bool endbr_sealed(__u64 ip);
 extern __u8 met[MAX_FEATURES / 8];		/* features that sites asked for since cleared */
 
 /* entry_check_alt.c, for planted breaks: the replacements of an address range */
@@ -248,6 +251,7 @@ size_t check(struct set *sets, size_t n);	/* walks them all; returns how many di
 
 /* entry_check_sets.c */
 size_t sets_make(struct set **sets);
+size_t sets_left_out(void);			/* says which, returns how many choices */
 bool set_knows(int feature);
 
 /*

@@ -39,8 +39,8 @@ __u8 met[MAX_FEATURES / 8];
 
 static struct alt *alts;
 static size_t nalts;
-static __u64 *returns;
-static size_t nreturns;
+static __u64 *returns, *seals;
+static size_t nreturns, nseals;
 static char *names[MAX_FEATURES];
 static struct decoded cache[1 << DECODED_BITS];
 static csh cs, att;
@@ -167,17 +167,19 @@ static int by_value(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-static void returns_read(void)
+/* A table of places, each by its distance from there; sorted */
+static size_t places_read(const char *section, __u64 **to)
 {
-	const struct section *s = image_section(".return_sites");
-	size_t i;
+	const struct section *s = image_section(section);
+	size_t i, n = 0;
 
 	if (!s || !s->data)
-		return;
-	returns = calloc(s->size / 4 + 1, sizeof(*returns));
-	for (i = 0; i + 4 <= s->size; i += 4)
-		returns[nreturns++] = s->addr + i + *(const __s32 *)(s->data + i);
-	qsort(returns, nreturns, sizeof(*returns), by_value);
+		return 0;
+	*to = calloc(s->size / 4 + 1, sizeof(**to));
+	for (i = 0; *to && i + 4 <= s->size; i += 4)
+		(*to)[n++] = s->addr + i + *(const __s32 *)(s->data + i);
+	qsort(*to, n, sizeof(**to), by_value);
+	return n;
 }
 
 void alt_read(void)
@@ -224,12 +226,30 @@ void alt_read(void)
 	for (i = nalts; i-- > 1;)
 		if (alts[i - 1].instr == alts[i].instr)
 			alts[i - 1].instrlen = alts[i].instrlen;
-	returns_read();
+	nreturns = places_read(".return_sites", &returns);
+	nseals = places_read(".ibt_endbr_seal", &seals);
 }
 
 bool return_site(__u64 ip)
 {
 	return returns && bsearch(&ip, returns, nreturns, sizeof(*returns), by_value);
+}
+
+bool returns_in(__u64 from, __u64 size)
+{
+	size_t i;
+
+	for (i = 0; i < nreturns; i++)
+		if (returns[i] >= from && returns[i] - from < (size ?: 1))
+			return true;
+	/* Without any, nothing in this kernel returns by a thunk, and none is a real one */
+	return !nreturns;
+}
+
+/* Whether the kernel takes the ENDBR there away when it starts: nothing should jump to it */
+bool endbr_sealed(__u64 ip)
+{
+	return seals && bsearch(&ip, seals, nseals, sizeof(*seals), by_value);
 }
 
 bool alt_depends_on(int n, __u64 from, __u64 to)

@@ -74,6 +74,19 @@ static void frame(struct state *st, __u32 region, __s64 top, struct value rip, b
 	st->reg[IN_RSP] = val(V_PTR, region, at);
 }
 
+/* Of what the CPU itself goes to, the first instruction must be ENDBR64 (SDM 1, "IBT") */
+static void lands(struct state *st)
+{
+	const cs_insn *in = fetch(st->ip);
+
+	if (!cur->ibt)
+		return;
+	if (!in || in->id != X86_INS_ENDBR64)
+		wrong(st, "fault", "begins without ENDBR64, #CP with IBT");
+	else if (endbr_sealed(st->ip))
+		wrong(st, "fault", "begins with an ENDBR64 that is sealed, #CP with IBT");
+}
+
 static void add(struct state *out, size_t max, size_t *n, struct state *st, const char *what,
 		const char *from)
 {
@@ -98,6 +111,7 @@ static void gate_roots(const struct gate *g, struct state *out, size_t max, size
 
 	frame(&st, stack, 0, val(V_IN, IN_RIP, 0), true, g->vector);
 	add(out, max, n, &st, g->name, "user mode");
+	lands(&out[*n - 1]);
 	for (t = 0; t <= cur->pti; t++) {
 		for (gs = 0; gs < 2; gs++) {
 			if (!g->ist && (t || gs == GS_USER))
@@ -158,6 +172,7 @@ size_t roots_first(struct state *out, size_t max)
 			st.reg[IN_RSP] = val(V_PTR, R_ENTRY, 0);
 		}
 		add(out, max, &n, &st, s->name, "user mode");
+		lands(&out[n - 1]);
 	}
 
 	/* A child goes to user mode from here, on a stack that the kernel made */

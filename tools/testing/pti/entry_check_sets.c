@@ -3,7 +3,9 @@
  * The checker of the entry code: the sets of CPU features for which it is patched.
  *
  * All combinations of the columns below.  Each column is what the kernel decides in one
- * place, so no set is one that it would not choose.
+ * place, so no set is one that it would not choose.  What this kernel was built without
+ * is left out, and said: there, returns would lead in a circle, and ways in that nobody
+ * checked would pass for checked.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +16,14 @@ struct choice {
 	const char *name;
 	const char *features[6];
 	const char *thunk;	/* where returns go, NULL: plain */
+	bool ibt;		/* only of a kernel that was built with ENDBRs */
 };
 
 #define MAX_CHOICES	16
 
 #define CHOICE(n, ...)		{ .name = n, .features = { __VA_ARGS__ } }
 #define THUNK(n, t, ...)	{ .name = n, .thunk = t, .features = { __VA_ARGS__ } }
+#define WITH_IBT(n, ...)	{ .name = n, .ibt = true, .features = { __VA_ARGS__ } }
 
 static const struct {
 	struct choice choice[MAX_CHOICES];
@@ -44,7 +48,8 @@ static const struct {
 		CHOICE("smap", "SMAP"),
 		CHOICE("verw", "CLEAR_CPU_BUF"),
 		CHOICE("bhi", "CLEAR_BHB_LOOP"),
-		CHOICE("smap,verw,bhi,ibt", "SMAP", "CLEAR_CPU_BUF", "CLEAR_BHB_LOOP", "IBT"),
+		CHOICE("smap,verw,bhi", "SMAP", "CLEAR_CPU_BUF", "CLEAR_BHB_LOOP"),
+		WITH_IBT("smap,verw,bhi,ibt", "SMAP", "CLEAR_CPU_BUF", "CLEAR_BHB_LOOP", "IBT"),
 	} },
 	{ {	/* bugs.c: spectre_v2, retbleed, srso, its */
 		CHOICE("plain"),
@@ -86,7 +91,53 @@ bool set_knows(int n)
 	return false;
 }
 
-static bool choose(struct set *s, const struct choice *c)
+/*
+ * Why this kernel cannot choose that, or NULL.  A thunk that is configured out is an empty
+ * function of C, if there is one at all, which returns by a thunk as every other does.
+ */
+static const char *lacks(const struct choice *c)
+{
+	const struct symbol *s = c->thunk ? symbol_find(&img.syms, c->thunk) : NULL;
+	static char text[128];
+
+	if (c->ibt && !image_section(".ibt_endbr_seal"))
+		return "it was built without CONFIG_X86_KERNEL_IBT";
+	if (!c->thunk || (s && !returns_in(s->addr, s->size)))
+		return NULL;
+	snprintf(text, sizeof(text), "it has %s%s", s ? "only a stub of " : "no ", c->thunk);
+	return text;
+}
+
+static size_t choices(size_t column)
+{
+	size_t n = 0;
+
+	while (n < MAX_CHOICES && columns[column].choice[n].name)
+		n++;
+	return n;
+}
+
+size_t sets_left_out(void)
+{
+	size_t all = 1, left_out = 0, c, i;
+	const char *why;
+
+	for (c = 0; c < ARRAY_SIZE(columns); c++)
+		all *= choices(c);
+	for (c = 0; c < ARRAY_SIZE(columns); c++) {
+		for (i = 0; i < choices(c); i++) {
+			why = lacks(&columns[c].choice[i]);
+			if (!why)
+				continue;
+			printf("left out: %zu sets with %s: %s\n", all / choices(c),
+			       columns[c].choice[i].name, why);
+			left_out++;
+		}
+	}
+	return left_out;
+}
+
+static void choose(struct set *s, const struct choice *c)
 {
 	size_t n = strlen(s->name);
 	size_t f;
@@ -99,10 +150,10 @@ static bool choose(struct set *s, const struct choice *c)
 		s->thunk = image_symbol(c->thunk);
 		s->its = !strcmp(c->thunk, "its_return_thunk");
 	}
-	return !c->thunk || s->thunk;
+	s->ibt |= c->ibt;
 }
 
-/* All of them; those whose thunk the kernel was built without are left out */
+/* All of them but those that are left out */
 size_t sets_make(struct set **sets)
 {
 	size_t at[ARRAY_SIZE(columns)] = { 0 };
@@ -114,7 +165,9 @@ size_t sets_make(struct set **sets)
 		bool there = true;
 
 		for (c = 0; c < ARRAY_SIZE(columns); c++)
-			there &= choose(&s, &columns[c].choice[at[c]]);
+			there &= !lacks(&columns[c].choice[at[c]]);
+		for (c = 0; c < ARRAY_SIZE(columns); c++)
+			choose(&s, &columns[c].choice[at[c]]);
 		for (i = 0; i < ARRAY_SIZE(always); i++)
 			set_feature(&s, feature(always[i]));
 		s.pti = set_has(&s, feature("PTI"));

@@ -69,9 +69,8 @@ void fault_here(const struct state *st, __u64 resume)
 	f->st = *st;
 }
 
-static bool seen_before(const struct state *st)
+static bool seen_before(__u64 h, __u64 ip)
 {
-	__u64 h = state_hash(st);
 	size_t i = h >> (64 - SEEN_BITS);
 
 	while (seen_in[i] == generation) {
@@ -80,7 +79,7 @@ static bool seen_before(const struct state *st)
 		i = (i + 1) & ((1 << SEEN_BITS) - 1);
 	}
 	if (++nseen > (1 << SEEN_BITS) / 2)
-		cannot("%s: too many states", place(st->ip));
+		cannot("%s: too many states", place(ip));
 	seen[i] = h;
 	seen_in[i] = generation;
 	stats.states++;
@@ -113,8 +112,9 @@ static void visit(const cs_insn *in)
 static void one_path(struct state *st)
 {
 	const cs_insn *in;
-	__u64 other, resume, next;
+	__u64 other, resume, next, hash, round[16];
 	bool joins = true;
+	size_t i, jumps = 0;
 
 	for (;;) {
 		if (on_user_table(st) && !policy_exec(st->ip)) {
@@ -128,8 +128,17 @@ static void one_path(struct state *st)
 			joins = true;
 			continue;
 		}
-		if (joins && seen_before(st))
-			return;
+		if (joins) {
+			hash = state_hash(st);
+			if (seen_before(hash, st->ip)) {
+				/* Nobody decided anything since it was here */
+				for (i = 0; i < jumps && i < ARRAY_SIZE(round); i++)
+					if (round[i] == hash)
+						wrong(st, "branch", "goes round in a circle");
+				return;
+			}
+			round[jumps++ % ARRAY_SIZE(round)] = hash;
+		}
 		st->at = st->ip;
 		in = fetch(st->ip);
 		if (!in) {
@@ -153,6 +162,7 @@ static void one_path(struct state *st)
 			push(&taken);
 			st->path = path_add(st->path, ip, "not taken");
 			joins = false;
+			jumps = 0;
 			break;
 		}
 		case GO_ON:
