@@ -12,6 +12,7 @@ Usage: entry-check.sh [OPTION...]
   --features FILE   its arch/x86/include/asm/cpufeatures.h (default: that of
                     the tree beside it, else build/linux)
   --all-sets        also demand that this kernel was built for all sets of features
+  --refused TEXT    demand that it cannot tell, and says TEXT (a regular expression)
   --breaks FILE     plant the breaks of that list
   --test            plant those of entry_check.mutants; try bad input, too
 Exit status: 0 clean, 1 a finding or a break that is not found, 2 could not tell.
@@ -22,7 +23,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-vmlinux=$build/vmlinux features='' test='' all_sets='' breaks=''
+vmlinux=$build/vmlinux features='' test='' all_sets='' breaks='' refused=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--test) test=1; shift; continue ;;
@@ -34,6 +35,7 @@ while [ $# -gt 0 ]; do
 	--vmlinux) vmlinux=$2 ;;
 	--features) features=$2 ;;
 	--breaks) breaks=$2 ;;
+	--refused) refused=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
 	shift 2
@@ -54,7 +56,7 @@ trap 'exit 143' TERM HUP
 tool=$build/host/entry_check
 if [ ! -x "$tool" ] || [ "$(find "$here" -name '*.[ch]' -newer "$tool")" ]; then
 	[ -r /usr/include/capstone/capstone.h ] ||
-		die "no capstone/capstone.h: install the package libcapstone-dev (\"make deps\" does)"
+		die "no capstone/capstone.h: install libcapstone-dev (\"make deps\" does)"
 	mkdir -p "$build/host"
 	${HOSTCC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -o "$tmp/entry_check" \
 		"$here"/entry_check*.c "$here"/walk_[!t]*.c "$here/walk_table.c" -lcapstone ||
@@ -69,7 +71,7 @@ check()
 		--allow "$allow" "$@"
 }
 
-if [ -z "$test" ]; then
+if [ -z "$test$refused" ]; then
 	echo "Following the entry code of $vmlinux"
 	check ${all_sets:+--all-sets} ${breaks:+--mutants "$breaks"} "$vmlinux"
 	exit
@@ -87,8 +89,13 @@ could_not_tell()
 		echo "$me: ended with $rc, or did not say \"$regexp\""
 		exit 1
 	fi
-	echo "refused   $(grep -m 1 -e "$regexp" "$tmp/out" | cut -c1-100)"
+	echo "refused   $(grep -m 1 -e "$regexp" "$tmp/out" | cut -c1-150)"
 }
+
+if [ "$refused" ]; then
+	could_not_tell "$refused" "$vmlinux"
+	exit
+fi
 
 need objcopy binutils
 strip -o "$tmp/stripped" "$vmlinux"
