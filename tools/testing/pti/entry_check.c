@@ -7,10 +7,11 @@
  *
  *	text	 only code that is mapped runs on the user page table, and no branch leads
  *		 to what is not, thunks included
- *	branch	 no branch there is indirect
+ *	branch	 no branch there is indirect; no path goes round in a circle or into INT3
  *	memory	 only memory that is mapped is touched there
  *	stack	 the stack in use is mapped, and is one
- *	fault	 nothing there can fault or trap, but for an IRET to user mode
+ *	fault	 nothing there can fault or trap, but for an IRET to user mode; with IBT,
+ *		 ways in begin with an ENDBR64 that the kernel lets stand
  *	cr3	 CR3 is switched once on the way in and at last on the way out, to a value
  *		 that came from CR3 or from user_cr3, with the PCID of its page table; an
  *		 interrupted kernel finds the page table that it was on

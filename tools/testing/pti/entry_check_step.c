@@ -701,7 +701,10 @@ enum outcome step(struct state *st, const cs_insn *in, __u64 *other)
 	case X86_INS_BT: case X86_INS_BTS: case X86_INS_BTR: case X86_INS_BTC:
 		what = do_bit(st, in);
 		break;
-	case X86_INS_INT3: case X86_INS_UD0: case X86_INS_UD2: case X86_INS_UD2B: case X86_INS_HLT:
+	case X86_INS_INT3:
+		wrong(st, "branch", "runs into what no path should come to: int3");
+		return STOP;
+	case X86_INS_UD0: case X86_INS_UD2: case X86_INS_UD2B: case X86_INS_HLT:
 		return STOP;
 	case X86_INS_IRETQ: case X86_INS_SYSRET: case X86_INS_SYSEXIT:
 	case X86_INS_CALL: case X86_INS_JMP: case X86_INS_RET:
