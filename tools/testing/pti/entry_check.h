@@ -96,6 +96,7 @@ enum region {
 	R_NONE,
 	R_ENTRY,		/* entry stack of this CPU */
 	R_IST,			/* R_IST + n: stack n of the TSS, 1 to 7 */
+	R_VC2 = R_IST + 6,	/* no stack of the TSS: the fallback of #VC */
 	R_THREAD = R_IST + 8,	/* stack of the thread, from its top */
 	R_FOUND,		/* the stack that kernel code was on when interrupted */
 	R_ESPFIX_RW,		/* espfix page, as the kernel writes it */

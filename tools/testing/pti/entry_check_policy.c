@@ -83,10 +83,10 @@ bool policy_region(__u32 region, __s64 off, int size, enum access how)
 	if (region == R_PERCPU)
 		return policy_percpu(off, size, how);
 	/*
-	 * #VC: only guests with encrypted state have its stack, and pti_exposure.c maps
-	 * it there; exposure.expected is about machines that have not.
+	 * #VC: only guests with encrypted state have its stacks, and pti_exposure.c maps
+	 * them there; exposure.expected is about machines that have not.
 	 */
-	if (region == R_IST + 5)
+	if (region == R_IST + 5 || region == R_VC2)
 		return how != A_EXEC;
 	for (i = 0; i < rows.n; i++) {
 		const struct row *r = &rows.v[i];
@@ -228,7 +228,15 @@ bool policy_c_result(const char *name, struct state *st)
 		slot_write(st, R_ENTRY, -REGS_SIZE + REGS_CS, 8, val(V_CS, 1, 0));
 		slot_write(st, R_ENTRY, -REGS_SIZE + REGS_IP, 8, val(V_IN, IN_RIP, 0));
 	} else if (!strcmp(name, "vc_switch_off_ist")) {
-		copy_regs(st, regs, R_FOUND, -REGS_SIZE - 4096);
+		/*
+		 * The stack that was interrupted, or the fallback, if that is the entry
+		 * stack, say; in the gaps of SYSCALL the thread's, which RESTORE_CR3
+		 * takes away if it was the user page table (pti.rst, SEV)
+		 */
+		if (st->cr3_in)
+			copy_regs(st, regs, R_VC2, -REGS_SIZE);
+		else
+			copy_regs(st, regs, R_FOUND, -REGS_SIZE - 4096);
 	} else {
 		return false;
 	}

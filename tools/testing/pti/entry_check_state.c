@@ -20,7 +20,7 @@ bool same_value(const struct value *a, const struct value *b)
 const char *region_name(__u32 region)
 {
 	static const char * const ist[] = {
-		"?", "stack_df", "stack_nmi", "stack_db", "stack_mce", "stack_vc", "?", "?",
+		"?", "stack_df", "stack_nmi", "stack_db", "stack_mce", "stack_vc", "stack_vc2", "?",
 	};
 
 	if (region >= R_IST && region < R_THREAD)
