@@ -124,13 +124,18 @@ struct touch {
 	__u64 next;	/* what is executed after it, or 0 */
 };
 
+#define ROOT_ENTRIES	512
+
+/* What cannot be read is named in "unread", and is no state that equals another */
 struct snapshot {
 	struct regs regs;
-	__u64 roots[2 * PAGE_SIZE / sizeof(__u64)];
+	__u64 roots[2 * ROOT_ENTRIES];
 	size_t n_roots;		/* entries, of one root or of a pair */
+	__u64 below[ROOT_ENTRIES / 2];	/* sums of what the user root has of the kernel half */
 	__u8 stack[PAGE_SIZE];
 	size_t stack_n;
 	__u64 user_cr3;
+	const char *unread;
 };
 
 struct sweep {
@@ -152,6 +157,7 @@ struct sweep {
 	struct path *now;
 	enum kind kind;
 	__u64 now_addr;
+	__u64 user_sp;		/* of the program that entered the kernel, or 0 */
 	int signals;		/* what can be read when the sweep is to end */
 	unsigned int failures;
 	char note[MAX_NOTES][256];
@@ -223,7 +229,7 @@ enum vm_result debug_arm(struct sweep *s, struct path *p, const struct regs *at,
 enum vm_result debug_disarm(struct sweep *s, const struct regs *at);
 
 /* sweep_state.c */
-enum vm_result snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r);
+void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r);
 bool snapshot_same(struct sweep *s, const struct snapshot *before, const struct snapshot *after,
 		   char *text, size_t size);
 

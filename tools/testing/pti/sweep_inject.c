@@ -360,9 +360,8 @@ enum vm_result inject(struct sweep *s, enum kind kind, struct path *p, struct re
 
 	s->now_addr = r->v[RIP];
 	p->tried[kind]++;
-	result = snapshot_take(s, &before, r);
-	if (!result)
-		result = break_set(s, r->v[RIP]);
+	snapshot_take(s, &before, r);
+	result = break_set(s, r->v[RIP]);
 	if (!result)
 		result = inject_raise(s, kind);
 	if (!result)
@@ -374,10 +373,9 @@ enum vm_result inject(struct sweep *s, enum kind kind, struct path *p, struct re
 		result = come_back(s, kind, p, &before.regs, r);
 	if (!result)
 		result = break_clear(s, r->v[RIP]);
-	if (!result)
-		result = snapshot_take(s, &after, r);
 	if (result)
 		return result;
+	snapshot_take(s, &after, r);
 	/* A nested NMI writes into the frames of the one that it interrupts */
 	if (kind == K_NESTED && p->raise == K_NMI)
 		before.stack_n = 0;
@@ -446,10 +444,10 @@ enum vm_result inject_db(struct sweep *s, struct path *p, struct regs *r, bool *
 	if (!result && touch.next && at.v[RIP] != touch.next)
 		failure(s, p, K_DB, "ip in the frame is %s, not %s", where(s, at.v[RIP]),
 			where(s, touch.next));
-	if (!result)
-		result = snapshot_take(s, &before, &at);
-	if (!result)
-		result = break_set(s, at.v[RIP]);
+	if (result)
+		return result;
+	snapshot_take(s, &before, &at);
+	result = break_set(s, at.v[RIP]);
 	if (!result)
 		result = in_handler(s, K_DB, p, &at, r);
 	if (!result)
@@ -462,9 +460,10 @@ enum vm_result inject_db(struct sweep *s, struct path *p, struct regs *r, bool *
 		result = break_clear(s, r->v[RIP]);
 	if (!result && !early)
 		result = debug_disarm(s, r);
-	if (!result)
-		result = snapshot_take(s, &after, r);
-	if (!result && !snapshot_same(s, &before, &after, text, sizeof(text))) {
+	if (result)
+		return result;
+	snapshot_take(s, &after, r);
+	if (!snapshot_same(s, &before, &after, text, sizeof(text))) {
 		failure(s, p, K_DB, "%s", text);
 		result = regs_write(s, &at);
 		*r = at;

@@ -228,6 +228,7 @@ static enum vm_result through_user(struct sweep *s, struct round *rd)
 	for (i = 0; !result && i < USER_STEPS && cpl(&rd->r) == 3; i++) {
 		struct regs at;
 
+		s->user_sp = rd->r.v[RSP];
 		if (!rd->p->raise) {
 			keep_trace(s, rd);
 			result = inject_at(s, rd);
@@ -330,6 +331,7 @@ enum vm_result round_run(struct sweep *s, struct path *p, enum kind kind, struct
 	s->now = p;
 	s->kind = kind;
 	s->now_addr = r->v[RIP];
+	s->user_sp = 0;
 	result = p->trigger == AT_SITE ? through_user(s, &rd) : find_back(s, &rd);
 	if (!result && p->raise)
 		result = begin_raised(s, &rd);

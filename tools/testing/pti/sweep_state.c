@@ -2,11 +2,33 @@
 /*
  * What an interrupt must leave as it was: every register that the gdbstub shows (general
  * ones, flags, segments and their bases, control registers, x87 and SSE), both top-level
- * page tables, what is on the interrupted stack, and the CR3 of the next exit.
+ * page tables, all tables below the kernel half of the user's, what is on the interrupted
+ * stack, and the CR3 of the next exit.
  */
 #include <string.h>
 
 #include "sweep.h"
+
+/*
+ * A walk by the handler may be the first through an entry: accessed and dirty bits are left
+ * out.  The kernel half of the kernel's own table holds all memory, and belongs to all that
+ * runs.
+ */
+static void take_tables(struct sweep *s, struct snapshot *snap, __u64 root)
+{
+	size_t i;
+
+	snap->n_roots = (s->isolated ? 2 : 1) * ROOT_ENTRIES;
+	for (i = 0; i < snap->n_roots; i += ROOT_ENTRIES)
+		if (!guest_read(&s->guest, root + i * sizeof(__u64), snap->roots + i, PAGE_SIZE))
+			snap->unread = "a root";
+	for (i = 0; i < snap->n_roots; i++)
+		snap->roots[i] &= ~(PTE_ACCESSED | PTE_DIRTY);
+	for (i = 0; s->isolated && i < ARRAY_SIZE(snap->below); i++)
+		if (!table_sum(&s->guest, s->levels, root | CR3_USER, ROOT_ENTRIES / 2 + i,
+			       &snap->below[i]))
+			snap->unread = "a table of the user root";
+}
 
 /**
  * snapshot_take() - remember the state at a stop
@@ -14,34 +36,29 @@
  * @snap:	for the state
  * @r:		the registers, just read
  */
-enum vm_result snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r)
+void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r)
 {
 	static __u64 pti_pcid;
-	size_t n, i;
+	__u64 root = kernel_root(s, r);
 
+	memset(snap, 0, sizeof(*snap));
 	snap->regs = *r;
-	snap->stack_n = 0;
-	snap->user_cr3 = 0;
-	snap->n_roots = ARRAY_SIZE(snap->roots) / (s->isolated ? 1 : 2);
-	if (!guest_read(&s->guest, kernel_root(s, r), snap->roots,
-			snap->n_roots * sizeof(*snap->roots)))
-		snap->n_roots = 0;
-	/* A walk by the handler may be the first through an entry */
-	for (i = 0; i < snap->n_roots; i++)
-		snap->roots[i] &= ~(PTE_ACCESSED | PTE_DIRTY);
+	take_tables(s, snap, root);
 
-	/* User code may have anything in RSP, also while the kernel begins */
-	n = PAGE_SIZE - r->v[RSP] % PAGE_SIZE;
-	if (!cpl(r) && r->v[RSP] >> 63 &&
-	    guest_read_va(&s->guest, s->levels, kernel_root(s, r), r->v[RSP], snap->stack, n))
-		snap->stack_n = n;
+	/* User code may have anything in RSP, also while the kernel begins and ends */
+	if (!cpl(r) && r->v[RSP] >> 63 && r->v[RSP] != s->user_sp) {
+		snap->stack_n = PAGE_SIZE - r->v[RSP] % PAGE_SIZE;
+		if (!guest_read_va(&s->guest, s->levels, root, r->v[RSP], snap->stack,
+				   snap->stack_n))
+			snap->unread = "the interrupted stack";
+	}
 
+	/* The stock kernel has none */
 	if (!pti_pcid)
 		pti_pcid = symbol_addr(s, "pti_pcid");
-	if (pti_pcid && s->percpu)
-		guest_read_va(&s->guest, s->levels, kernel_root(s, r), s->percpu + pti_pcid,
-			      &snap->user_cr3, sizeof(snap->user_cr3));
-	return VM_OK;
+	if (pti_pcid && !guest_read_va(&s->guest, s->levels, root, s->percpu + pti_pcid,
+				       &snap->user_cr3, sizeof(snap->user_cr3)))
+		snap->unread = "the CR3 of the next exit";
 }
 
 static const struct remote_reg *first_difference(const struct remote *remote,
@@ -85,11 +102,22 @@ bool snapshot_same(struct sweep *s, const struct snapshot *before, const struct 
 		snprintf(text, size, "%s is %#llx, was %#llx", reg->name, is, was);
 		return false;
 	}
-	for (i = 0; i < before->n_roots && i < after->n_roots; i++) {
+	if (before->unread || after->unread) {
+		snprintf(text, size, "%s cannot be read", before->unread ?: after->unread);
+		return false;
+	}
+	for (i = 0; i < before->n_roots; i++) {
 		if (before->roots[i] == after->roots[i])
 			continue;
-		snprintf(text, size, "entry %zu of the %s root is %#llx, was %#llx", i % 512,
-			 i < 512 ? "kernel" : "user", after->roots[i], before->roots[i]);
+		snprintf(text, size, "entry %zu of the %s root is %#llx, was %#llx",
+			 i % ROOT_ENTRIES, i < ROOT_ENTRIES ? "kernel" : "user", after->roots[i], before->roots[i]);
+		return false;
+	}
+	for (i = 0; i < ARRAY_SIZE(before->below); i++) {
+		if (before->below[i] == after->below[i])
+			continue;
+		snprintf(text, size, "what entry %zu of the user root leads to has changed",
+			 ROOT_ENTRIES / 2 + i);
 		return false;
 	}
 	for (i = 0; i < before->stack_n; i++) {

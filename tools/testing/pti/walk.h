@@ -310,6 +310,7 @@ bool guest_read(const struct guest *g, __u64 pa, void *to, size_t size);
 void leaves_collect(const struct guest *g, int levels, __u64 root, bool kernel_half,
 		    bool nxe, struct leaves *out);
 bool table_lookup(const struct guest *g, int levels, __u64 root, __u64 va, struct leaf *leaf);
+bool table_sum(const struct guest *g, int levels, __u64 root, unsigned int slot, __u64 *sum);
 bool guest_read_va(const struct guest *g, int levels, __u64 root, __u64 va,
 		   void *to, size_t size);
 const char *perms_text(unsigned int perms);

@@ -20,6 +20,7 @@
 
 #define TABLE_ENTRIES	512
 #define KERNEL_HALF	256	/* first top-level entry of the upper half */
+#define SUM_PRIME	0x9e3779b97f4a7c15ULL	/* odd, and as many ones as zeros */
 
 int guest_map(struct guest *g, const char *file, __u64 megabytes)
 {
@@ -253,6 +254,48 @@ bool table_lookup(const struct guest *g, int levels, __u64 root, __u64 va, struc
 		table = entry & PTE_ADDR;
 	}
 	return false;
+}
+
+/* Of a table and all below it.  A table that entries in a row point to is walked once */
+static bool sum_table(const struct guest *g, int level, __u64 table, __u64 *sum)
+{
+	const __u64 *entries = table_at(g, table);
+	__u64 walked = 0;
+	unsigned int i;
+
+	for (i = 0; entries && i < TABLE_ENTRIES; i++) {
+		__u64 entry = entries[i] & ~(PTE_ACCESSED | PTE_DIRTY);
+
+		*sum = (*sum ^ entry) * SUM_PRIME;
+		*sum ^= *sum >> 32;
+		if (!(entry & PTE_PRESENT) || is_leaf(entry, level) || entry == walked)
+			continue;
+		if (!sum_table(g, level - 1, entry & PTE_ADDR, sum))
+			return false;
+		walked = entry;
+	}
+	return entries;
+}
+
+/**
+ * table_sum() - a number that changes with whatever a top-level entry leads to
+ * @g:		guest memory
+ * @levels:	of page tables
+ * @root:	the top-level table
+ * @slot:	the entry there
+ * @sum:	for the number; accessed and dirty bits are not in it
+ *
+ * Return: false if a table is not in guest memory.
+ */
+bool table_sum(const struct guest *g, int levels, __u64 root, unsigned int slot, __u64 *sum)
+{
+	const __u64 *entries = table_at(g, root);
+
+	*sum = 0;
+	if (!entries)
+		return false;
+	*sum = entries[slot] & ~(PTE_ACCESSED | PTE_DIRTY);
+	return !(*sum & PTE_PRESENT) || sum_table(g, levels - 1, *sum & PTE_ADDR, sum);
 }
 
 bool guest_read_va(const struct guest *g, int levels, __u64 root, __u64 va,
