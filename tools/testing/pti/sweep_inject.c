@@ -26,7 +26,8 @@
 
 #include "sweep.h"
 
-#define ABSENT_ADDR	0x10ULL		/* below what any process maps */
+#define ABSENT_ADDR	0x10ULL		/* below what any process maps: one of */
+#define ABSENT_WORDS	64		/* these, another each time, as CR2 has to show it */
 #define PT_REGS_IP	0x80
 #define EFLAGS_RF	BIT_ULL(16)
 
@@ -162,11 +163,12 @@ static enum vm_result take_fault(struct sweep *s, struct path *p, enum kind kind
 				 const struct regs *at, struct regs *r)
 {
 	struct regs body = *r, call = *r;
+	static unsigned int turn;
 	__u64 ret = s->nmi_body;
 	enum vm_result result;
 
 	regs_set(s, &call, RSP, r->v[RSP] - sizeof(ret));
-	regs_set(s, &call, RAX, ABSENT_ADDR);
+	regs_set(s, &call, RAX, ABSENT_ADDR + turn++ % ABSENT_WORDS * sizeof(ret));
 	regs_set(s, &call, RIP, s->get_user);
 	result = mem_write(s, call.v[RSP], &ret, sizeof(ret));
 	if (!result)
