@@ -365,6 +365,12 @@ static int prepare(struct sweep *s, const char *vmlinux)
 			"; its kernel has to be that of --vmlinux, without KASLR (nokaslr)");
 		return -1;
 	}
+	/* In C of an isolated kernel it never is; in that of others it may not be by chance */
+	if (s->isolated && r.v[CR3] & CR3_USER) {
+		fprintf(stderr, "sweep: the guest is not isolated: CR3 is %#llx in the kernel\n",
+			r.v[CR3]);
+		return -1;
+	}
 	if (!same_kernel(s, &r)) {
 		fprintf(stderr,
 			"sweep: the guest runs another kernel than %s, or with KASLR (nokaslr)\n",

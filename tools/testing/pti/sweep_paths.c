@@ -316,7 +316,7 @@ enum vm_result paths_arm(struct sweep *s)
 enum vm_result program_begins(struct sweep *s, const struct regs *r)
 {
 	static const char dir[] = "/pti/";
-	__u64 root = kernel_root(s, r), words[48];
+	__u64 root = r->v[CR3] & PTE_ADDR, words[48];
 	enum vm_result result = mem_read(s, r->v[RDI], words, sizeof(words));
 	unsigned int i;
 
