@@ -305,6 +305,7 @@ static void complain(void)
 	      "  --vmlinux FILE    the kernel with its symbols ($PTI_VMLINUX)\n"
 	      "  --time SECONDS    give up after this time (300)\n"
 	      "  --out FILE        write the report there\n"
+	      "  --plant BREAK     SYMBOL|INSTRUCTION|BYTES: change that instruction of the guest\n"
 	      "  --cover FILE      write there which instructions were reached\n"
 	      "  --report          put such files together, say what none reached\n"
 	      "  --uncovered FILE  why some need not be (sweep-uncovered.txt)\n",
@@ -339,7 +340,7 @@ static void choose_kinds(struct sweep *s, char *list)
  * To where the script begins that runs the programs: by then the kernel has patched its
  * text.  0, or -1 after a complaint.
  */
-static int prepare(struct sweep *s, const char *vmlinux)
+static int prepare(struct sweep *s, const char *vmlinux, const char *breaks)
 {
 	enum vm_result result = break_set(s, s->exec);
 	struct regs r;
@@ -378,7 +379,8 @@ static int prepare(struct sweep *s, const char *vmlinux)
 		return -1;
 	}
 	s->percpu = r.v[GS_BASE];
-	if (text_read(s) || break_set(s, s->nmi) || break_set(s, s->mce))
+	if ((breaks && plant(s, breaks)) || text_read(s) ||
+	    break_set(s, s->nmi) || break_set(s, s->mce))
 		return -1;
 	return 0;
 }
@@ -398,6 +400,7 @@ int main(int argc, char **argv)
 		{ "mem-mb", required_argument, NULL, 'M' },
 		{ "vmlinux", required_argument, NULL, 'v' },
 		{ "time", required_argument, NULL, 't' },
+		{ "plant", required_argument, NULL, 'P' },
 		{ "cover", required_argument, NULL, 'c' },
 		{ "report", no_argument, NULL, 'r' },
 		{ "uncovered", required_argument, NULL, 'u' },
@@ -406,7 +409,7 @@ int main(int argc, char **argv)
 	const char *gdb = env("PTI_GDB"), *mem = env("PTI_MEM"), *mb = env("PTI_MEM_MB");
 	const char *vmlinux = env("PTI_VMLINUX"), *model = env("PTI_MODEL");
 	const char *programs = NULL, *only = "*", *running = NULL, *out = NULL;
-	const char *cover = NULL, *uncovered = NULL;
+	const char *cover = NULL, *uncovered = NULL, *breaks = NULL;
 	struct sweep *s = &sweep;
 	enum vm_result result;
 	bool complete, reporting = false;
@@ -453,6 +456,9 @@ int main(int argc, char **argv)
 		case 't':
 			seconds = strtoul(optarg, NULL, 0);
 			break;
+		case 'P':
+			breaks = optarg;
+			break;
 		case 'c':
 			cover = optarg;
 			break;
@@ -488,7 +494,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (symbols_read(&s->syms, vmlinux) || inject_find(s) ||
-	    paths_find(s, programs, running, only) || prepare(s, vmlinux))
+	    paths_find(s, programs, running, only) || prepare(s, vmlinux, breaks))
 		return 2;
 	result = look(s);
 	if (result)

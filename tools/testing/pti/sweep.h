@@ -19,6 +19,7 @@
  *	sweep_state.c	what must be the same afterwards
  *	sweep_text.c	the text that is swept, instruction by instruction
  *	sweep_cover.c	which instructions no path reached
+ *	sweep_plant.c	breaks that it has to find
  *	sweep_machine.c	registers, memory, breakpoints, steps
  *
  * Below it are the walker's client of QEMU's gdbstub, its page tables and symbols.
@@ -34,6 +35,7 @@
 #define MAX_STEPS	1024	/* of a round */
 #define MAX_REQUESTS	8	/* that the emulator may have for a CPU */
 #define MAX_TOUCHED	8	/* words, by an instruction */
+#define MAX_PLANTED	64	/* bytes, as much as mem_write() takes */
 #define STOP_MS		10000	/* how long a stop may take to come */
 #define SIGNAL_MS	2000	/* and a signal that others have had, too */
 
@@ -194,6 +196,8 @@ enum vm_result machine_open(struct sweep *s, const char *gdb);
 /* sweep_text.c */
 bool in_text(const struct sweep *s, __u64 addr);
 int text_read(struct sweep *s);
+int text_read_range(struct sweep *s, struct text *t, const struct range *range);
+struct insn *text_in(const struct text *t, __u64 addr);
 struct insn *text_at(const struct sweep *s, __u64 addr);
 void text_reached(struct sweep *s, __u64 addr);
 const char *where(const struct sweep *s, __u64 addr);
@@ -232,6 +236,9 @@ enum vm_result debug_disarm(struct sweep *s, const struct regs *at);
 void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r);
 bool snapshot_same(struct sweep *s, const struct snapshot *before, const struct snapshot *after,
 		   char *text, size_t size);
+
+/* sweep_plant.c */
+int plant(struct sweep *s, const char *what);
 
 /* sweep_cover.c */
 int cover_write(const struct sweep *s, const char *file);

@@ -16,6 +16,8 @@ Usage: sweep.sh [OPTION...]
   --machine NAME   only this one: intel, nofsgsbase, bhi, amd, amd-no32 or nopti
   --paths PATTERN  only paths with such names; several are parted by |
   --kinds LIST     of nmi,mce,held,fault,int3,nested,db
+  --append "..."   kernel parameters, behind those of the machine
+  --plant BREAK    break an instruction of the guest (sweep.mutants lists some)
   --time SECONDS   limit for each guest (default: 800, with --full 700)
 
 Each machine's report is in build/results/sweep-NAME.txt, also of a run that did not
@@ -28,7 +30,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-image=$build full= machines= paths= kinds=nmi limit= some=
+image=$build full= machines= paths= kinds=nmi limit= some= extra= plant=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--full) full=1; kinds=nmi,mce,held,fault,int3,nested,db; shift; continue ;;
@@ -40,6 +42,8 @@ while [ $# -gt 0 ]; do
 	--machine) machines=$2 some=1 ;;
 	--paths) paths=$2 some=1 ;;
 	--kinds) kinds=$2 ;;
+	--append) extra=$2 ;;
+	--plant) plant=$2 ;;
 	--time) limit=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
@@ -106,7 +110,8 @@ one_machine()
 rc=0
 trap : TERM
 "$tmp/sweep" $not --programs "$build/guest" --run "$programs" --paths '${paths:-$these}' --kinds $injected \\
-	--time $((limit - 30)) --cover "$results/sweep-$1.cover" --out "$results/sweep-$1.txt" 2>&3 || rc=\$?
+	--time $((limit - 30)) ${plant:+--plant '$plant'} \\
+	--cover "$results/sweep-$1.cover" --out "$results/sweep-$1.txt" 2>&3 || rc=\$?
 echo \$rc >"$tmp/status"
 exit \$rc
 END
@@ -117,7 +122,7 @@ END
 	done
 	run_rc=0
 	PROGRESS=${PROGRESS:-3} "$here/run.sh" --image "$image" --model $model --time "$limit" --name "sweep-$machine" \
-		--append "$pti nokaslr no_timer_check $append" --allow "$allow" \
+		--append "$pti nokaslr no_timer_check $append $extra" --allow "$allow" \
 		--quiet --attach "sh '$tmp/attached'" \
 		/pti/sweep.sh 200 "$@" 3>&2 2>"$tmp/errors" &
 	child=$!

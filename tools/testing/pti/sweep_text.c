@@ -148,15 +148,17 @@ static bool copy_range(struct sweep *s, const struct range *range, __u64 root, i
 }
 
 /**
- * text_read() - read the swept text from guest memory
- * @s:	the sweep; symbols, guest memory and the paging level are known
+ * text_read_range() - read some text from guest memory
+ * @s:		the sweep; symbols, guest memory and the paging level are known
+ * @t:		where its instructions are added
+ * @range:	the addresses
  *
  * Return: 0, or -1 after a complaint.
  */
-int text_read(struct sweep *s)
+int text_read_range(struct sweep *s, struct text *t, const struct range *range)
 {
 	/* In memory, and inherited by objdump: no directory can be full or read-only */
-	int fd = memfd_create("pti-sweep", 0), i, r = 0;
+	int fd = memfd_create("pti-sweep", 0), r = -1;
 	struct regs regs;
 	char file[32];
 
@@ -165,35 +167,42 @@ int text_read(struct sweep *s)
 		return -1;
 	}
 	snprintf(file, sizeof(file), "/dev/fd/%d", fd);
-	find_ranges(s);
-	if (regs_read(s, &regs)) {
+	if (regs_read(s, &regs))
 		fprintf(stderr, "sweep: the emulator does not answer\n");
-		r = -1;
-	}
-	for (i = 0; !r && i < s->text.n_ranges; i++) {
-		const struct range *range = &s->text.range[i];
-
-		if (!copy_range(s, range, kernel_root(s, &regs), fd)) {
-			r = -1;
-		} else if (disassemble(&s->text, file, range->from)) {
-			fprintf(stderr, "sweep: objdump cannot take apart the code at %s\n",
-				where(s, range->from));
-			r = -1;
-		}
-	}
+	else if (copy_range(s, range, kernel_root(s, &regs), fd))
+		r = disassemble(t, file, range->from);
+	if (r)
+		fprintf(stderr, "sweep: no instructions at %s\n", where(s, range->from));
 	close(fd);
 	return r;
 }
 
-/** text_at() - the instruction at an address, or NULL */
-struct insn *text_at(const struct sweep *s, __u64 addr)
+/** text_read() - read the swept text; 0, or -1 after a complaint */
+int text_read(struct sweep *s)
+{
+	int i, r = 0;
+
+	find_ranges(s);
+	for (i = 0; !r && i < s->text.n_ranges; i++)
+		r = text_read_range(s, &s->text, &s->text.range[i]);
+	return r;
+}
+
+/** text_in() - the instruction at an address in some text, or NULL */
+struct insn *text_in(const struct text *t, __u64 addr)
 {
 	size_t i;
 
-	for (i = 0; i < s->text.n; i++)
-		if (s->text.insn[i].addr == addr)
-			return &s->text.insn[i];
+	for (i = 0; i < t->n; i++)
+		if (t->insn[i].addr == addr)
+			return &t->insn[i];
 	return NULL;
+}
+
+/** text_at() - the same in the text that is swept */
+struct insn *text_at(const struct sweep *s, __u64 addr)
+{
+	return text_in(&s->text, addr);
 }
 
 /** text_reached() - an instruction was about to be executed by a path */

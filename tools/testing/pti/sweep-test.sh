@@ -1,0 +1,176 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Does the sweep see what it is there for, and say so when it cannot tell?
+
+usage()
+{
+	cat <<'END'
+Usage: sweep-test.sh plants|input
+
+  plants  plant the breaks of sweep.mutants, one after the other: the sweep must find each
+  input   wrong kernels, an emulator that dies or hangs, a path that never begins: the sweep
+          must say so, end with 2 and keep what it has done (minutes)
+
+The kernel is that in build, or in PTI_IMAGE. Exit status: 0 all is as it must be, 1 if not.
+END
+}
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+image=${PTI_IMAGE:-$build}
+case ${1:-} in
+plants|input) ;;
+--help|-h) usage; exit 0 ;;
+*) die "wants \"plants\" or \"input\" (--help explains)" ;;
+esac
+work_dir
+# Reports and logs of others stay as they are.
+PTI_IMAGE=$tmp LOGS=$logs/sweep-test
+export PTI_IMAGE LOGS
+n=0
+bad=0
+
+# verdict STATUS WHAT TEXT... -- ARGUMENT...: sweep.sh must end with STATUS and say each TEXT.
+verdict()
+{
+	want=$1 what=$2
+	shift 2
+	: >"$tmp/says"
+	while [ "$1" != -- ]; do
+		printf '%s\n' "$1" >>"$tmp/says"
+		shift
+	done
+	shift
+	n=$((n + 1))
+	begun=$(date +%s)
+	rc=0
+	# For progress: what it says is not shown.
+	start_ticker still
+	run "$here/sweep.sh" --image "$image" "$@" >"$tmp/out" 2>&1 || rc=$?
+	end_ticker
+	missing=
+	[ "$rc" = "$want" ] || missing="; it ended with $rc instead of $want"
+	while IFS= read -r text; do
+		grep -q -e "$text" "$tmp/out" || missing="$missing; it did not say \"$text\""
+	done <"$tmp/says"
+	if [ -z "$missing" ]; then
+		echo "ok $n - $what ($(($(date +%s) - begun)) s)"
+	else
+		sed 's/^/# /' "$tmp/out"
+		echo "not ok $n - $what$missing"
+		bad=1
+	fi
+}
+
+still()
+{
+	echo "$me: $n, $what, $1 s"
+}
+
+# assemble CODE: its bytes, in hexadecimal digits.
+assemble()
+{
+	printf '%s\n' "$1" | ${HOSTCC:-gcc} -c -x assembler -o "$tmp/code.o" - &&
+		objcopy -O binary -j .text "$tmp/code.o" "$tmp/code" &&
+		od -An -v -tx1 "$tmp/code" | tr -d ' \n'
+}
+
+plants()
+{
+	path='SYSCALL, SYSRET exit'
+	rows "$here/sweep.mutants" |
+		sed 's/[[:space:]]*|[[:space:]]*/|/g' >"$tmp/rows"
+	[ -s "$tmp/rows" ] || die "no rows in $here/sweep.mutants"
+	kinds=$(cut -d'|' -f2 "$tmp/rows" | sort -u | paste -s -d,)
+	verdict 0 "no break" "^$path .* 0\$" "0 failed, 0 not done" -- \
+		--kinds "$kinds" --paths "$path"
+	while IFS='|' read -r name kind symbol insn code says <&3; do
+		bytes=$(assemble "$code")
+		[ "$bytes" ] || die "sweep.mutants: $name: cannot assemble $code"
+		verdict 1 "$name" "^FAIL $path, $kind at .*: .*$says" "^PLANTED at $symbol" -- \
+			--kinds "$kind" --paths "$path" --plant "$symbol|$insn|$bytes"
+	done 3<"$tmp/rows"
+}
+
+# notes_changed: the kernel, but that it calls itself another.
+notes_changed()
+{
+	objcopy --dump-section .notes="$tmp/notes.old" "$image/vmlinux" "$1" &&
+		tail -c 1 "$tmp/notes.old" | tr '\000-\377' '\001-\377\000' >"$tmp/last" &&
+		head -c -1 "$tmp/notes.old" | cat - "$tmp/last" >"$tmp/notes.new" &&
+		objcopy --update-section .notes="$tmp/notes.new" "$image/vmlinux" "$1" 2>/dev/null
+}
+
+# an_image NAME: a directory with the kernel, for another vmlinux beside it.
+an_image()
+{
+	mkdir "$tmp/$1"
+	ln -s "$image/bzImage" "$tmp/$1/bzImage"
+	echo "$tmp/$1"
+}
+
+# when_it_sweeps SIGNAL: send it to the emulator when the sweep tells of its progress.
+when_it_sweeps()
+{
+	rm -f "$tmp/emulator"
+	while ! grep -q '^sweep: .* injections' "$tmp/out" 2>/dev/null; do
+		sleep 0.2
+	done
+	kill "-$1" "$(cat "$tmp/emulator")"
+}
+
+# hurt SIGNAL WHAT TEXT...: the emulator gets a signal in the middle.
+hurt()
+{
+	signal=$1
+	shift
+	: >"$tmp/out"
+	when_it_sweeps "$signal" &
+	waits=$!
+	verdict 2 "$@" "^PARTIAL" "^not done: " " 0 failed" -- \
+		--kinds nmi,mce,held,fault,int3,nested
+	{ kill "$waits"; wait "$waits"; } 2>/dev/null
+}
+
+input()
+{
+	need objcopy binutils
+	dir=$(an_image stripped)
+	strip -o "$dir/vmlinux" "$image/vmlinux"
+	verdict 2 "a vmlinux without symbols" "has no symbols" -- --image "$dir"
+	dir=$(an_image notes)
+	notes_changed "$dir/vmlinux" || die "cannot change the notes of $image/vmlinux"
+	verdict 2 "a vmlinux of another build" "runs another kernel than $dir/vmlinux" -- \
+		--image "$dir" --paths '#PF'
+	dir=$(an_image other)
+	ln -s "$build/stock/vmlinux" "$dir/vmlinux"
+	verdict 2 "a vmlinux of another kernel" \
+		"its kernel has to be that of --vmlinux\\|ended before sweep.sh began" -- \
+		--image "$dir" --paths '#PF' --time 60
+	verdict 2 "a guest that is not isolated" "^PARTIAL" "the guest is not isolated: CR3 is" -- \
+		--append nopti --paths '#PF'
+	verdict 2 "a kernel without isolation" "^PARTIAL" "the guest is not isolated: CR3 is" -- \
+		--image "$build/stripped" --paths '#PF'
+	verdict 2 "a path that never begins" "^PARTIAL" "^not done: int80, 32-bit code, trace" \
+		"the guest ended before all paths were seen" -- \
+		--append ia32_emulation=off --paths 'int80, 32-bit code'
+
+	# Whose process it is, it tells itself.
+	qemu=$(command -v qemu-system-x86_64) || die "no qemu-system-x86_64 here"
+	mkdir "$tmp/bin"
+	cat >"$tmp/bin/qemu-system-x86_64" <<END
+#!/bin/sh
+echo \$\$ >"$tmp/emulator"
+exec "$qemu" "\$@"
+END
+	chmod +x "$tmp/bin/qemu-system-x86_64"
+	PATH=$tmp/bin:$PATH
+	hurt KILL "an emulator that dies" "the emulator is gone"
+	hurt STOP "an emulator that hangs" "the emulator does not answer"
+}
+
+"$1"
+echo "1..$n"
+exit "$bad"
