@@ -18,6 +18,9 @@ CONFIG ?=
 MUTANT ?=
 VMLINUX ?=
 FEATURES ?=
+MACHINE ?=
+PATHS ?=
+KINDS ?=
 OPTIONS ?=
 export ACCEL
 
@@ -52,7 +55,7 @@ test: kernel stock stripped kunit-kernel initramfs ## run all tests
 # their own.
 SOAK = $(filter soak% load%,$(or $(PART),$(CASE)))
 LONG_NEEDS = $(if $(SOAK),,kernel stock stripped size kunit-kernel corners-kernel stock-corners) $(if $(SOAK)$(if $(PART)$(CASE),,all),debug-kernel) \
-	$(if $(filter qemu,$(PART))$(if $(PART)$(CASE),,all),qemu-pcid)
+	$(if $(filter qemu sweep,$(PART))$(if $(PART)$(CASE),,all),qemu-pcid)
 
 part-options:
 	@$(if $(PART),$(BED)/suite.sh --list --part '$(PART)' >/dev/null)
@@ -138,8 +141,12 @@ pcid-test: deps ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, ag
 	@$(CC) -O2 -Wall -Wextra -Werror -o build/host/pcid_test $(BED)/pcid_test.c
 	@build/host/pcid_test
 
-nmi-sweep: audit-kernel initramfs ## inject an NMI, #MC or #DB at every instruction of the entry code, on each machine (minutes)
-	@$(BED)/sweep.sh --full --image $(IMAGE)
+# All of it, or what is asked for, on one machine.
+SWEEP_ON = $(or $(MACHINE),$(if $(PATHS)$(KINDS),intel))
+
+nmi-sweep: audit-kernel initramfs $(if $(filter pcid,$(or $(SWEEP_ON),pcid)),qemu-pcid) ## inject an NMI, #MC or #DB at every instruction of the entry code, on each machine (minutes)
+	@$(BED)/sweep.sh --image $(IMAGE) $(if $(SWEEP_ON),--machine $(SWEEP_ON) \
+		$(if $(PATHS),--paths '$(PATHS)') $(if $(KINDS),--kinds $(KINDS)),--full)
 
 left: bed-options audit-kernel initramfs ## take NMIs, #MCs and #DBs in the kernel, and see what is left where user mode can reach it
 	@$(BED)/left.sh --image $(IMAGE) --model $(MODEL) --append "$(APPEND)" $(OPTIONS)
@@ -181,6 +188,10 @@ help-options:
 	@echo "  OPTIONS=\"...\"        for tlb-explore, left and bench: their own (OPTIONS=--help lists them)"
 	@echo "  VMLINUX=FILE         for entry-check: that kernel, with symbols; FEATURES=FILE:"
 	@echo "                       its cpufeatures.h, if it is not the one of build/linux"
+	@echo "  PATHS=\"...\"          for nmi-sweep: only paths with such names, several parted by |;"
+	@echo "  KINDS=LIST           only these injections, parted by commas (nmi);"
+	@echo "  MACHINE=NAME         only that machine (with PATHS or KINDS: intel);"
+	@echo "                       $(BED)/sweep.sh --help lists all three"
 	@echo "  DEPS=no              do not look for packages"
 	@echo "  J=N                  so many jobs in a build (default: one a processor)"
 	@echo "  KSRC=DIR             another 6.12.y source than Debian's package"
