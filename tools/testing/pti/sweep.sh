@@ -13,7 +13,7 @@ Usage: sweep.sh [OPTION...]
   --full           all kinds of injections on all machines, on nopti NMIs (minutes);
                    otherwise an NMI at each instruction of what one machine has
   --image DIR      where bzImage and vmlinux are (default: build)
-  --machine NAME   only this one: intel, nofsgsbase, bhi, amd, amd-no32 or nopti
+  --machine NAME   only this one: intel, nofsgsbase, bhi, pcid, amd, amd-no32 or nopti
   --paths PATTERN  only paths with such names; several are parted by |
   --kinds LIST     of nmi,mce,held,fault,int3,nested,db
   --append "..."   kernel parameters, behind those of the machine
@@ -30,6 +30,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+all="intel nofsgsbase bhi pcid amd amd-no32 nopti"
 image=$build full= machines= paths= kinds=nmi limit= some= extra= plant=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -49,7 +50,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift 2
 done
-: "${machines:=$([ "$full" ] && echo "intel nofsgsbase bhi amd amd-no32 nopti" || echo intel)}"
+: "${machines:=$([ "$full" ] && echo "$all" || echo intel)}"
 : "${limit:=$([ "$full" ] && echo 700 || echo 800)}"
 for f in bzImage vmlinux; do
 	[ -r "$image/$f" ] || die "no $image/$f: \"make kernel\" or \"make stock\" makes it"
@@ -64,7 +65,10 @@ ${HOSTCC:-gcc} -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Wno-missing-f
 	-o "$tmp/sweep" "$here"/sweep.c "$here"/sweep_*.c "$here/walk_remote.c" \
 	"$here/walk_table.c" "$here/walk_syms.c" || die "cannot build sweep.c"
 # Programs go on while the sweep is not looking: more rounds than it needs.
-n=$([ "$full" ] && echo 100 || echo 30)
+case $kinds in
+*,*) n=100 ;;
+*) n=30 ;;
+esac
 all64="entry_syscall_64 entry_fault_64 entry_trap_64 espfix_64 sigctx_64 dbg_ptrace_64 dbg_break_64"
 
 # one_machine NAME: run its guest; what the sweep says is in the file of results.
@@ -84,6 +88,12 @@ one_machine()
 		append="spectre_v2=retpoline,lfence mds=full" these='SYS*|int80*|espfix'
 		programs="entry_syscall_64 entry_syscall_32 espfix_64"
 		;;
+	# CR3 with PCIDs, and without a flush ("make qemu-pcid" builds that emulator).
+	pcid)
+		model=qemu-pcid
+		these='SYSCALL, *|SYSENTER, *|int80*|#PF|#DB from*|timer from*|espfix|bad IRET, #GP|NMI*|#MC*'
+		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 dbg_break_64 espfix_64 sigctx_64"
+		;;
 	# 32-bit SYSCALL; an uncorrected error is the end of such a machine.
 	amd)
 		model=amd these='32-bit*|SYSCALL*|int80*|#PF|bad IRET*|NMI*|timer from kernel|load*'
@@ -99,7 +109,7 @@ one_machine()
 		pti=nopti not=--not-isolated
 		[ -z "$full" ] || injected=nmi
 		;;
-	*) die "no machine \"$1\"; there are: intel nofsgsbase bhi amd amd-no32 nopti" ;;
+	*) die "no machine \"$1\"; there are: $all" ;;
 	esac
 	# Of a #DB the kernel says nothing, and what is declared has to come.
 	case $1:$injected:${paths:-$these} in

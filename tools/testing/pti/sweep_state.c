@@ -45,8 +45,12 @@ void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r)
 	snap->regs = *r;
 	take_tables(s, snap, root);
 
-	/* User code may have anything in RSP, also while the kernel begins and ends */
-	if (!cpl(r) && r->v[RSP] >> 63 && r->v[RSP] != s->user_sp) {
+	/*
+	 * User code may have anything in RSP, also while the kernel begins and ends; and the
+	 * kernel, for a moment, what it writes to CR3.
+	 */
+	if (!cpl(r) && (__s64)r->v[RSP] >> (s->levels == 5 ? 56 : 47) == -1 &&
+	    r->v[RSP] != s->user_sp) {
 		snap->stack_n = PAGE_SIZE - r->v[RSP] % PAGE_SIZE;
 		if (!guest_read_va(&s->guest, s->levels, root, r->v[RSP], snap->stack,
 				   snap->stack_n))
