@@ -239,6 +239,30 @@ static void report_db(const struct sweep *s, FILE *f)
 			s->refused);
 }
 
+/* What a machine cannot take, or was told to do without, is said: no column means nothing */
+static void report_kinds(const struct sweep *s, FILE *f)
+{
+	const char *between = "not injected (--kinds): ";
+	enum kind kind;
+	bool taken;
+	int i;
+
+	for (kind = K_NMI; kind < N_KINDS; kind++) {
+		if (s->kinds[kind])
+			continue;
+		fprintf(f, "%s%s", between, kind_name[kind]);
+		between = ", ";
+	}
+	if (*between == ',')
+		fprintf(f, "\n");
+	for (kind = K_NMI; kind < N_KINDS; kind++) {
+		for (i = 0, taken = !s->kinds[kind]; !taken && i < s->n_paths; i++)
+			taken = path_takes(s, &s->paths[i], kind);
+		if (!taken)
+			fprintf(f, "no %s: %s\n", kind_name[kind], path_refuses(s, kind));
+	}
+}
+
 /* A table of what was done; whether that was all */
 static bool report(const struct sweep *s, FILE *f)
 {
@@ -282,6 +306,7 @@ static bool report(const struct sweep *s, FILE *f)
 			missing++;
 		}
 	}
+	report_kinds(s, f);
 	report_db(s, f);
 	for (i = 0; i < s->n_notes; i++)
 		fprintf(f, "%s\n", s->note[i]);

@@ -209,6 +209,7 @@ enum vm_result paths_arm(struct sweep *s);
 enum vm_result program_begins(struct sweep *s, const struct regs *r);
 struct path *path_at(struct sweep *s, const struct regs *r);
 bool path_next(const struct sweep *s, const struct path *p, enum kind *kind);
+const char *path_refuses(const struct sweep *s, enum kind kind);
 bool path_takes(const struct sweep *s, const struct path *p, enum kind kind);
 enum vm_result path_frame(struct sweep *s, const struct path *p, const struct regs *r,
 			  struct frame *f);

@@ -220,6 +220,16 @@ static bool have_mce(const struct sweep *s)
 	return s->vendor == 'i';
 }
 
+/** path_refuses() - why no path takes a kind that was asked for */
+const char *path_refuses(const struct sweep *s, enum kind kind)
+{
+	if (kind == K_DB && !s->isolated)
+		return "without isolation IRET reads what the entry of its #DB fills";
+	if (kind == K_MCE && !have_mce(s))
+		return "no CPU of AMD's that is emulated survives an uncorrected error";
+	return "none of these paths can take it";
+}
+
 /** path_takes() - whether this kind of round is made on a path */
 bool path_takes(const struct sweep *s, const struct path *p, enum kind kind)
 {
