@@ -114,7 +114,8 @@ bool snapshot_same(struct sweep *s, const struct snapshot *before, const struct 
 		if (before->roots[i] == after->roots[i])
 			continue;
 		snprintf(text, size, "entry %zu of the %s root is %#llx, was %#llx",
-			 i % ROOT_ENTRIES, i < ROOT_ENTRIES ? "kernel" : "user", after->roots[i], before->roots[i]);
+			 i % ROOT_ENTRIES, i < ROOT_ENTRIES ? "kernel" : "user",
+			 after->roots[i], before->roots[i]);
 		return false;
 	}
 	for (i = 0; i < ARRAY_SIZE(before->below); i++) {
