@@ -317,7 +317,7 @@ static bool report(const struct sweep *s, FILE *f)
 static void complain(void)
 {
 	fputs("Usage: sweep --programs DIR [option...]\n"
-	      "   or: sweep --report --uncovered FILE COVER...\n"
+	      "   or: sweep --report --vmlinux FILE --uncovered FILE COVER...\n"
 	      "  --programs DIR    the guest's programs, with symbols\n"
 	      "  --run LIST        those that run, parted by blanks (all)\n"
 	      "  --paths PATTERN   only paths with such names; several are parted by |\n"
@@ -498,9 +498,11 @@ int main(int argc, char **argv)
 		}
 	}
 	if (reporting) {
-		if (!uncovered || optind == argc)
+		if (!uncovered || !*vmlinux || optind == argc)
 			complain();
-		return cover_report(uncovered, argv + optind, argc - optind);
+		if (symbols_read(&s->syms, vmlinux))
+			return 2;
+		return cover_report(s, uncovered, argv + optind, argc - optind);
 	}
 	if (!programs || optind != argc || !*gdb || !*mem || !*mb || !*vmlinux)
 		complain();

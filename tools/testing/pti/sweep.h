@@ -19,6 +19,7 @@
  *	sweep_state.c	what must be the same afterwards
  *	sweep_text.c	the text that is swept, instruction by instruction
  *	sweep_cover.c	which instructions no path reached
+ *	sweep_alt.c	what machines that none was may have there
  *	sweep_plant.c	breaks that it has to find
  *	sweep_machine.c	registers, memory, breakpoints, steps
  *
@@ -196,6 +197,8 @@ enum vm_result machine_open(struct sweep *s, const char *gdb);
 /* sweep_text.c */
 bool in_text(const struct sweep *s, __u64 addr);
 int text_read(struct sweep *s);
+void text_find(struct sweep *s);
+int text_add(struct text *t, const void *code, size_t n, __u64 addr);
 int text_read_range(struct sweep *s, struct text *t, const struct range *range);
 struct insn *text_in(const struct text *t, __u64 addr);
 struct insn *text_at(const struct sweep *s, __u64 addr);
@@ -243,7 +246,10 @@ int plant(struct sweep *s, const char *what);
 
 /* sweep_cover.c */
 int cover_write(const struct sweep *s, const char *file);
-int cover_report(const char *uncovered, char **files, int n);
+int cover_report(struct sweep *s, const char *uncovered, char **files, int n);
+
+/* sweep_alt.c */
+int alternatives_read(struct sweep *s, struct text *t);
 
 /* sweep.c */
 bool told_to_end(const struct sweep *s, int ms);

@@ -13,7 +13,8 @@ Usage: sweep.sh [OPTION...]
   --full           all kinds of injections on all machines, on nopti NMIs (minutes);
                    otherwise an NMI at each instruction of what one machine has
   --image DIR      where bzImage and vmlinux are (default: build)
-  --machine NAME   only this one: intel, nofsgsbase, bhi, pcid, amd, amd-no32 or nopti
+  --machine NAME   only this one: intel, nofsgsbase, bhi, pcid, amd, amd-pcid, amd-no32,
+                   amd-zen2, nopti or amd-nopti
   --paths PATTERN  only paths with such names; several are parted by |
   --kinds LIST     of nmi,mce,held,fault,int3,nested,db
   --append "..."   kernel parameters, behind those of the machine
@@ -30,7 +31,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-all="intel nofsgsbase bhi pcid amd amd-no32 nopti"
+all="intel nofsgsbase bhi pcid amd amd-pcid amd-no32 amd-zen2 nopti amd-nopti"
 image=$build full= machines= paths= kinds=nmi limit= some= extra= plant=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -99,14 +100,26 @@ one_machine()
 		model=amd these='32-bit*|SYSCALL*|int80*|#PF|bad IRET*|NMI*|timer from kernel|load*'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64 dbg_ptrace_64"
 		;;
+	amd-pcid)
+		model=amd-pcid these='32-bit*' programs=entry_syscall_32
+		;;
 	# SYSCALL from code that the kernel has no calls for.
 	amd-no32)
 		model=amd append=ia32_emulation=off these='refused*'
 		programs=entry_syscall_64
 		;;
+	# The first of AMD's CPUs whose predicted returns have to be untrained.
+	amd-zen2)
+		model=amd-zen2 these='32-bit*|SYSCALL, *|#PF|NMI*|timer from kernel|bad IRET*|load of GS'
+		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64 dbg_ptrace_64"
+		;;
 	# What is patched in where nothing is isolated. The other kinds would not find more.
 	nopti)
 		pti=nopti not=--not-isolated
+		[ -z "$full" ] || injected=nmi
+		;;
+	amd-nopti)
+		model=amd pti=nopti not=--not-isolated these='32-bit*' programs=entry_syscall_32
 		[ -z "$full" ] || injected=nmi
 		;;
 	*) die "no machine \"$1\"; there are: $all" ;;
@@ -163,7 +176,8 @@ if [ "$full" ] && [ -z "$some" ]; then
 		covers="$covers $results/sweep-$machine.cover"
 	done
 	cover=0
-	"$tmp/sweep" --report --uncovered "$here/sweep-uncovered.txt" $covers || cover=$?
+	"$tmp/sweep" --report --vmlinux "$image/vmlinux" \
+		--uncovered "$here/sweep-uncovered.txt" $covers || cover=$?
 	[ "$cover" = 0 ] || [ "$rc" = 1 ] || rc=$cover
 fi
 exit $rc

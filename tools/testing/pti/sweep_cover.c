@@ -4,7 +4,8 @@
  *
  * Each guest leaves a file: of every instruction its address, whether it was reached,
  * where it is and what it is.  Machines patch the text differently, so an instruction is
- * known by address and text, and is reached if it was on one machine.  Padding (NOP, INT3)
+ * known by address and text, and is reached if it was on one machine.  What no machine has
+ * patched in is taken out of the image, and was not reached.  Padding (NOP, INT3)
  * does not count, nor what the reason says cannot be run here.  Generated stubs count once
  * for each form that a family has: the interrupt and spurious stubs, asm_sysvec_*,
  * asm_exc_*.
@@ -22,6 +23,7 @@
 struct line {
 	__u64 addr;
 	unsigned int reached;
+	bool shown;		/* a machine had it */
 	char symbol[64];
 	unsigned int offset;
 	char text[64];
@@ -32,6 +34,25 @@ struct excuse {
 	unsigned int insns;
 	bool used;
 };
+
+/* An instruction with the name of where it jumps to, if there is one: addresses change */
+static const char *text_of(const struct sweep *s, const struct insn *insn)
+{
+	static char text[sizeof(insn->text) + 64];
+	size_t n = strcspn(insn->text, " ");
+	const char *operand = insn->text + n + strspn(insn->text + n, " ");
+	const struct symbol *sym = NULL;
+	__u64 addr = 0;
+
+	if ((*insn->text == 'j' || !strncmp(insn->text, "call", 4)) &&
+	    sscanf(operand, "0x%llx", &addr) == 1)
+		sym = symbol_at(&s->syms, addr);
+	if (sym && sym->addr == addr)
+		snprintf(text, sizeof(text), "%-6.*s %s", (int)n, insn->text, sym->name);
+	else
+		snprintf(text, sizeof(text), "%s", insn->text);
+	return text;
+}
 
 /** cover_write() - leave behind what was reached; 0 or -1 after a complaint */
 int cover_write(const struct sweep *s, const char *file)
@@ -44,7 +65,7 @@ int cover_write(const struct sweep *s, const char *file)
 		const struct symbol *sym = symbol_at(&s->syms, insn->addr);
 
 		fprintf(f, "%llx\t%u\t%s\t%llu\t%s\n", insn->addr, insn->reached, sym->name,
-			insn->addr - sym->addr, insn->text);
+			insn->addr - sym->addr, text_of(s, insn));
 	}
 	if (!f || fclose(f)) {
 		perror(file);
@@ -67,6 +88,40 @@ static int by_addr(const void *a, const void *b)
 	return strcmp(x->text, y->text);
 }
 
+static void add_line(struct line **lines, size_t *n, const struct line *l)
+{
+	if (is_padding(l->text))
+		return;
+	if (*n % 1024 == 0)
+		*lines = realloc(*lines, (*n + 1024) * sizeof(*l));
+	if (!*lines) {
+		perror("sweep");
+		exit(2);
+	}
+	(*lines)[(*n)++] = *l;
+}
+
+/* What could stand in the text, if only on another machine */
+static int add_alternatives(struct sweep *s, struct line **lines, size_t *n)
+{
+	struct text text = { };
+	size_t i;
+
+	if (alternatives_read(s, &text))
+		return -1;
+	for (i = 0; i < text.n; i++) {
+		const struct insn *insn = &text.insn[i];
+		const struct symbol *sym = symbol_at(&s->syms, insn->addr);
+		struct line l = { .addr = insn->addr, .offset = insn->addr - sym->addr };
+
+		snprintf(l.symbol, sizeof(l.symbol), "%s", sym->name);
+		snprintf(l.text, sizeof(l.text), "%.63s", text_of(s, insn));
+		add_line(lines, n, &l);
+	}
+	free(text.insn);
+	return 0;
+}
+
 static int read_file(const char *name, struct line **lines, size_t *n)
 {
 	FILE *f = fopen(name, "r");
@@ -78,18 +133,11 @@ static int read_file(const char *name, struct line **lines, size_t *n)
 		return -1;
 	}
 	while (fgets(row, sizeof(row), f)) {
-		struct line l = { };
+		struct line l = { .shown = true };
 
 		if (sscanf(row, "%llx\t%u\t%63[^\t]\t%u\t%63[^\n]", &l.addr, &l.reached, l.symbol,
-			   &l.offset, l.text) != 5 || is_padding(l.text))
-			continue;
-		if (*n % 1024 == 0)
-			*lines = realloc(*lines, (*n + 1024) * sizeof(l));
-		if (!*lines) {
-			perror(name);
-			exit(2);
-		}
-		(*lines)[(*n)++] = l;
+			   &l.offset, l.text) == 5)
+			add_line(lines, n, &l);
 	}
 	fclose(f);
 	if (*n == had)
@@ -103,10 +151,12 @@ static size_t unite(struct line *l, size_t n)
 
 	qsort(l, n, sizeof(*l), by_addr);
 	for (i = 0; i < n; i++) {
-		if (out && !by_addr(&l[out - 1], &l[i]))
+		if (out && !by_addr(&l[out - 1], &l[i])) {
 			l[out - 1].reached |= l[i].reached;
-		else
+			l[out - 1].shown |= l[i].shown;
+		} else {
 			l[out++] = l[i];
+		}
 	}
 	return out;
 }
@@ -253,6 +303,7 @@ static struct excuse *excuse_for(struct excuse *e, int n, const struct line *l, 
 
 /**
  * cover_report() - put together what the guests left, and say what no path reached
+ * @s:		the sweep, with the symbols of the kernel
  * @uncovered:	file with the reasons: symbol | first instruction | how many | reason
  * @files:	of cover_write()
  * @n:		their number
@@ -260,7 +311,7 @@ static struct excuse *excuse_for(struct excuse *e, int n, const struct line *l, 
  * Return: 0, 1 if something was not reached and has no reason, or one for another number
  * of instructions, or if less than 95 % of .entry.text was, 2 if it cannot be told.
  */
-int cover_report(const char *uncovered, char **files, int n)
+int cover_report(struct sweep *s, const char *uncovered, char **files, int n)
 {
 	static struct excuse excuses[128];
 	unsigned int total = 0, reached = 0, bare = 0, cannot = 0;
@@ -271,6 +322,8 @@ int cover_report(const char *uncovered, char **files, int n)
 	for (file = 0; file < n; file++)
 		if (read_file(files[file], &l, &lines))
 			return 2;
+	if (add_alternatives(s, &l, &lines))
+		return 2;
 	n_excuses = read_excuses(uncovered, excuses, ARRAY_SIZE(excuses));
 	if (n_excuses < 0)
 		return 2;
@@ -299,8 +352,9 @@ int cover_report(const char *uncovered, char **files, int n)
 			bare++;
 		else if (!strncmp(e->reason, CANNOT, strlen(CANNOT)))
 			cannot += j - i;
-		printf("not reached: %s+%#x..+%#x, %zu instructions from \"%s\": %s\n", l[i].symbol,
-		       l[i].offset, l[j - 1].offset, j - i, l[i].text,
+		printf("not reached: %s+%#x..+%#x, %zu instructions from \"%s\"%s: %s\n",
+		       l[i].symbol, l[i].offset, l[j - 1].offset, j - i, l[i].text,
+		       l[i].shown ? "" : ", which no machine had",
 		       fits ? e->reason : "NO REASON");
 		if (e && !fits)
 			printf("%s: the reason there is for %u instructions: %s\n", uncovered,

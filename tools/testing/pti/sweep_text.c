@@ -52,8 +52,8 @@ static void add_range(struct text *t, __u64 from, __u64 to)
 	t->range[t->n_ranges++].to = to;
 }
 
-/* .entry.text begins with a word that VERW reads */
-static void find_ranges(struct sweep *s)
+/** text_find() - where the swept text is; .entry.text begins with a word that VERW reads */
+void text_find(struct sweep *s)
 {
 	__u64 from = symbol_addr(s, "__entry_text_start"), verw = symbol_addr(s, "x86_verw_sel");
 	unsigned int i;
@@ -128,23 +128,33 @@ static bool read_pages(const struct sweep *s, __u64 root, __u64 va, __u8 *to, si
 	return true;
 }
 
-/* Code of the guest into the file that objdump reads; whether that went well, or a complaint */
-static bool copy_range(struct sweep *s, const struct range *range, __u64 root, int fd)
+/**
+ * text_add() - take some code apart
+ * @t:		where its instructions are added
+ * @code:	the code
+ * @n:		bytes
+ * @addr:	where it runs
+ *
+ * Return: 0, or -1 after a complaint.
+ */
+int text_add(struct text *t, const void *code, size_t n, __u64 addr)
 {
-	static __u8 code[1 << 16];
-	size_t n = range->to - range->from;
+	/* In memory, and inherited by objdump: no directory can be full or read-only */
+	int fd = memfd_create("pti-sweep", 0), r = -1;
+	char file[32];
 
-	if (range->from >= range->to || n > sizeof(code) ||
-	    !read_pages(s, root, range->from, code, n)) {
-		fprintf(stderr, "sweep: cannot read the guest's entry code at %s\n",
-			where(s, range->from));
-		return false;
-	}
-	if (ftruncate(fd, 0) || pwrite(fd, code, n, 0) != (ssize_t)n) {
+	if (fd < 0 || write(fd, code, n) != (ssize_t)n) {
 		perror("sweep: a copy of the entry code");
-		return false;
+	} else {
+		snprintf(file, sizeof(file), "/dev/fd/%d", fd);
+		r = disassemble(t, file, addr);
+		if (r)
+			fprintf(stderr, "sweep: objdump cannot take apart the code at %#llx\n",
+				addr);
 	}
-	return true;
+	if (fd >= 0)
+		close(fd);
+	return r;
 }
 
 /**
@@ -157,24 +167,21 @@ static bool copy_range(struct sweep *s, const struct range *range, __u64 root, i
  */
 int text_read_range(struct sweep *s, struct text *t, const struct range *range)
 {
-	/* In memory, and inherited by objdump: no directory can be full or read-only */
-	int fd = memfd_create("pti-sweep", 0), r = -1;
+	static __u8 code[1 << 16];
+	size_t n = range->to - range->from;
 	struct regs regs;
-	char file[32];
 
-	if (fd < 0) {
-		perror("sweep: a copy of the entry code");
+	if (regs_read(s, &regs)) {
+		fprintf(stderr, "sweep: the emulator does not answer\n");
 		return -1;
 	}
-	snprintf(file, sizeof(file), "/dev/fd/%d", fd);
-	if (regs_read(s, &regs))
-		fprintf(stderr, "sweep: the emulator does not answer\n");
-	else if (copy_range(s, range, kernel_root(s, &regs), fd))
-		r = disassemble(t, file, range->from);
-	if (r)
-		fprintf(stderr, "sweep: no instructions at %s\n", where(s, range->from));
-	close(fd);
-	return r;
+	if (range->from >= range->to || n > sizeof(code) ||
+	    !read_pages(s, kernel_root(s, &regs), range->from, code, n)) {
+		fprintf(stderr, "sweep: cannot read the guest's code at %s\n",
+			where(s, range->from));
+		return -1;
+	}
+	return text_add(t, code, n, range->from);
 }
 
 /** text_read() - read the swept text; 0, or -1 after a complaint */
@@ -182,7 +189,7 @@ int text_read(struct sweep *s)
 {
 	int i, r = 0;
 
-	find_ranges(s);
+	text_find(s);
 	for (i = 0; !r && i < s->text.n_ranges; i++)
 		r = text_read_range(s, &s->text, &s->text.range[i]);
 	return r;
