@@ -12,7 +12,11 @@
 #include "sweep.h"
 
 /* Outside of .entry.text */
-static const char * const helpers[] = { "sync_regs", "fixup_bad_iret", "ret_from_fork_asm" };
+static const char * const helpers[] = {
+	"sync_regs", "fixup_bad_iret", "ret_from_fork_asm",
+	/* No emulator here has FRED: in the report, for what it says of them */
+	"asm_fred_entrypoint_user", "asm_fred_entrypoint_kernel",
+};
 
 __u64 symbol_addr(const struct sweep *s, const char *name)
 {
