@@ -11,24 +11,15 @@ image=${PTI_IMAGE:-$build}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM HUP
-n=0
-bad=0
+. "$here/demand.sh"
 
 # verdict STATUS TEXT WHAT ARGUMENT...: run.sh must end with STATUS and say TEXT.
 verdict()
 {
-	want=$1 text=$2 what=$3
+	status=$1 said=$2 about=$3
 	shift 3
-	n=$((n + 1))
-	rc=0
-	"$here/run.sh" --image "$image" --name "bed/$n" "$@" >"$tmp/out" 2>&1 || rc=$?
-	if [ "$rc" = "$want" ] && grep -q -e "$text" "$tmp/out"; then
-		echo "ok $n - $what"
-	else
-		sed 's/^/# /' "$tmp/out"
-		echo "not ok $n - $what: status $rc instead of $want, or without \"$text\""
-		bad=1
-	fi
+	demand "$status" "$said" "$about" \
+		"$here/run.sh" --image "$image" --name "bed/$((n + 1))" "$@"
 }
 
 kmsg()

@@ -116,7 +116,7 @@ judge()
 		suite=$state/checkout/tools/testing/pti/suite.sh
 		image=$state/checkout/build
 		beside=$image
-		sources=
+		sources=$linux
 		green=$build
 		(cd "$state/checkout" && patch -s -p1 --no-backup-if-mismatch <"$2") || {
 			echo "the patch does not apply to the checkout"

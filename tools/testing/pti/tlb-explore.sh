@@ -11,9 +11,20 @@ Usage: tlb-explore.sh [OPTION...]
 Explores every order in which two CPUs can switch, flush and be interrupted, with
 arch/x86/mm/tlb.c, pti_tlb.h and pti_pcid.h of the kernel tree as they are.
 
-END
-	"$tool" --help
-	cat <<'END'
+  --events N              operations and NMIs, at most (default: 3)
+  --mms N                 mms that run, 1 to 3 (default: 3)
+  --mode NAME             only one of nopcid, pcid, invpcid
+  --no-nmi                no NMIs
+  --invlpg-keeps-globals  CPUs of which INVLPG leaves global translations with
+                          PCID: those that the kernel uses no PCID on
+  --time SECONDS          so long, at most
+  --memory MB             so much memory, at most (default: what is available)
+
+Exit status: 0 nothing found, 1 found, with the story, 2 could not tell. One that ends
+early, by --time, a signal or for want of memory, ends with 2, and with "PARTIAL, level L
+of MODE" in its last line: all states of that mode with fewer than L events were seen,
+and all of the modes before it.
+
 Environment: PTI_SOURCE=DIR is the kernel tree (default: build/linux), BUILD=DIR
 replaces build, HOSTCC=gcc is the compiler.
 END
@@ -23,6 +34,9 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+case " $* " in
+*" --help "*|*" -h "*) usage; exit ;;
+esac
 source=${PTI_SOURCE:-$build/linux}
 for f in arch/x86/mm/tlb.c arch/x86/mm/mm_internal.h arch/x86/mm/pti_tlb.h \
 	 arch/x86/mm/pti_pcid.h arch/x86/include/asm/pti.h; do
@@ -30,10 +44,7 @@ for f in arch/x86/mm/tlb.c arch/x86/mm/mm_internal.h arch/x86/mm/pti_tlb.h \
 		die "no $source/$f: \"make tree\" makes it, PTI_SOURCE=DIR is another tree with the series"
 done
 source=$(cd "$source" && pwd)
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+work_dir
 
 # The headers of the kernel that these files name are empty, but for our own.
 sed -n 's/^#include <\(.*\)>.*/\1/p' "$source/arch/x86/mm/tlb.c" "$source/arch/x86/mm/pti_tlb.h" \
@@ -42,6 +53,7 @@ sed -n 's/^#include <\(.*\)>.*/\1/p' "$source/arch/x86/mm/tlb.c" "$source/arch/x
 		mkdir -p "$tmp/include/${header%/*}"
 		: >"$tmp/include/$header"
 	done
+mkdir -p "$tmp/include/asm"
 cp "$source/arch/x86/include/asm/pti.h" "$tmp/include/asm/pti.h"
 
 # At addresses that are always the same, which are in what is hashed.
@@ -53,9 +65,16 @@ ${HOSTCC:-gcc} -O2 -no-pie -fno-pie -Wall -Wno-unused-function -Wno-unused-varia
 	die "$source/arch/x86/mm/tlb.c does not compile with tlb_kernel.h"
 }
 
-case " $* " in
-*" --help "*|*" -h "*) usage; exit ;;
-esac
+# It hears of a signal, says how far it came and ends; only then is it over here.
+trap '[ -z "$child" ] || kill "$child" 2>/dev/null || :' INT TERM HUP
+"$tool" "$@" &
+child=$!
 rc=0
-"$tool" "$@" || rc=$?
+wait "$child" || rc=$?
+while kill -0 "$child" 2>/dev/null; do
+	rc=0
+	wait "$child" || rc=$?
+done
+child=
+[ "$rc" -le 2 ] || die "what it saw is lost, as it was killed: it ended with $rc"
 exit "$rc"

@@ -12,14 +12,18 @@
  * an NMI in the first step of an operation is one with it. Entries, exits and the
  * receiving of interrupts are free. So a story that ends in a finding has as few
  * events as any. States are told apart by 128 bits of hash. All states with so many
- * events are seen: there is no chance in it, two runs are the same.
+ * events are seen: there is no chance in it, two runs are the same. One that a signal,
+ * --time or --memory ends early says so, and how far it came.
  *
  * Usage: tlb-explore.sh --help
  */
 #include <assert.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tlb_run.h"
 
@@ -56,15 +60,58 @@ static size_t nr_seen, seen_room, table_size;
 static unsigned long transitions;
 static struct todos this_level, next_level;
 
+static unsigned int nr_mms = USER_MMS;
+static bool nmis = true;
+
+static const struct flavour {
+	const char	*name, *what;
+	bool		pcid, invpcid;
+} modes[] = {
+	{ "nopcid", "without PCID", false, true },
+	{ "pcid", "PCID without INVPCID", true, false },
+	{ "invpcid", "PCID and INVPCID", true, true },
+};
+
+#define MODES		(sizeof(modes) / sizeof(modes[0]))
+
+/* What is explored, and how far: the lines at the end have it, whenever that is. */
+static const struct flavour *mode;
+static unsigned int level, max_events = 3;
+static clock_t begun;
+static unsigned long all_states, all_transitions;
+
+static void mode_line(void)
+{
+	printf("%-22s %10zu states %10lu transitions %6.1f s of CPU\n", mode->what,
+	       nr_seen, transitions, (double)(clock() - begun) / CLOCKS_PER_SEC);
+	all_states += nr_seen;
+	all_transitions += transitions;
+}
+
+static void last_line(void)
+{
+	printf("%lu distinct states, %lu transitions, ", all_states, all_transitions);
+	printf("bound: %u events, %u mms, %u ASIDs, %u CPUs, %s", max_events, nr_mms,
+	       TLB_NR_DYN_ASIDS, CPUS, nmis ? "NMIs" : "no NMIs");
+}
+
+/* The end, before all is seen: of this mode, all states with fewer events are. */
+static _Noreturn void partial(const char *why)
+{
+	mode_line();
+	last_line();
+	printf("; PARTIAL, level %u of %s\n", level, mode->name);
+	fflush(stdout);
+	fprintf(stderr, "tlb-explore: %s\n", why);
+	exit(2);
+}
+
 static void *grow(void *old, size_t n, size_t size)
 {
 	void *new = realloc(old, n * size);
 
-	if (!new) {
-		fprintf(stderr, "tlb-explore: out of memory at %zu states: take fewer --events\n",
-			nr_seen);
-		exit(2);
-	}
+	if (!new)
+		partial("out of memory: take fewer --events or --mms, or more --memory");
 	return new;
 }
 
@@ -160,8 +207,7 @@ static bool take(struct todos *todos, struct state *s, u32 *number)
 }
 
 /* A state was reached with @events: is it new, or was it seen with more of them only? */
-static u32 reached(const struct state *s, u32 parent, struct move m, unsigned int events,
-		   unsigned int level)
+static u32 reached(const struct state *s, u32 parent, struct move m, unsigned int events)
 {
 	u64 h[2];
 	size_t at;
@@ -224,17 +270,13 @@ static void tell(u32 number, const char *what)
 	free(path);
 }
 
-static unsigned int nr_mms = USER_MMS;
-static bool nmis = true;
-
 static struct move begin(unsigned int cpu, unsigned int op, unsigned int mm)
 {
 	return (struct move) { cpu, op + OP_MM * mm, GO };
 }
 
 /* All that can follow a state. Returns true if something is wrong with one of it. */
-static bool expand(const struct state *from, u32 number, unsigned int level,
-		   unsigned int max_events)
+static bool expand(const struct state *from, u32 number)
 {
 	static struct state next;
 	struct move moves[OPS * USER_MMS];
@@ -268,7 +310,7 @@ static bool expand(const struct state *from, u32 number, unsigned int level,
 				m.how = moves[i].how | at;
 				last = run(&next, m);
 				transitions++;
-				to = reached(&next, number, m, level + (at || !free), level);
+				to = reached(&next, number, m, level + (at || !free));
 				if (finding) {
 					tell(to, finding);
 					return true;
@@ -280,7 +322,7 @@ static bool expand(const struct state *from, u32 number, unsigned int level,
 }
 
 /* A line now and then, for who waits. */
-static void progress(const char *mode, unsigned int level)
+static void progress(void)
 {
 	static time_t last;
 	time_t t = time(NULL);
@@ -290,17 +332,26 @@ static void progress(const char *mode, unsigned int level)
 	if (t - last < 10)
 		return;
 	last = t;
-	fprintf(stderr, "tlb-explore: %s, %u events: %zu states\n", mode, level, nr_seen);
+	fprintf(stderr, "tlb-explore: %s, %u events: %zu states\n", mode->what, level, nr_seen);
 }
 
-/* explore() - everything within @max_events; returns true if something is wrong */
-static bool explore(const char *mode, unsigned int max_events)
+/* Why it is to end early: a signal, SIGALRM for --time. */
+static volatile sig_atomic_t ended_by;
+
+static void end_early(int sig)
+{
+	ended_by = sig;
+}
+
+/* explore() - everything within max_events; returns true if something is wrong */
+static bool explore(void)
 {
 	struct move none = { 0, 0, 0 };
-	unsigned int level, kind, n = 0;
+	unsigned int kind, n = 0;
 	struct state s;
 	u32 number;
 
+	level = 0;
 	nr_seen = 0;
 	transitions = 0;
 	table_size = 1 << 17;
@@ -308,18 +359,21 @@ static bool explore(const char *mode, unsigned int max_events)
 	fill_table();
 	for (kind = 0; kind < STARTS; kind++) {
 		start(&s, kind);
-		reached(&s, NO_PARENT, none, 0, 0);
+		reached(&s, NO_PARENT, none, 0);
 	}
 
-	for (level = 0; level <= max_events; level++) {
+	for (; level <= max_events; level++) {
 		while (take(&this_level, &s, &number)) {
 			/* It may have been come to with fewer events since. */
 			if (seen[number].events < level)
 				continue;
-			if (expand(&s, number, level, max_events))
+			if (expand(&s, number))
 				return true;
+			if (ended_by)
+				partial(ended_by == SIGALRM ? "the time of --time is over" :
+					"ended by a signal");
 			if (!(++n % 4096))
-				progress(mode, level);
+				progress();
 		}
 		this_level = next_level;
 		next_level = (struct todos) { NULL, NULL };
@@ -327,27 +381,19 @@ static bool explore(const char *mode, unsigned int max_events)
 	return false;
 }
 
-static const struct {
-	const char	*name, *what;
-	bool		pcid, invpcid;
-} modes[] = {
-	{ "nopcid", "without PCID", false, true },
-	{ "pcid", "PCID without INVPCID", true, false },
-	{ "invpcid", "PCID and INVPCID", true, true },
-};
-
-#define MODES		(sizeof(modes) / sizeof(modes[0]))
-
-static void usage(void)
+/* How much memory there is, in MB: who takes more is killed, with all that it knows. */
+static unsigned long available(void)
 {
-	printf("Usage: tlb-explore [OPTION...]\n"
-	       "  --events N              operations and NMIs, at most (default: 3)\n"
-	       "  --mms N                 mms that run, 1 to 3 (default: 3)\n"
-	       "  --mode NAME             only one of nopcid, pcid, invpcid\n"
-	       "  --no-nmi                no NMIs\n"
-	       "  --invlpg-keeps-globals  CPUs of which INVLPG leaves global translations with\n"
-	       "                          PCID: those that the kernel uses no PCID on\n"
-	       "Exit status: 0 nothing found, 1 found, with the story, 2 could not tell.\n");
+	FILE *f = fopen("/proc/meminfo", "r");
+	unsigned long kb = 0;
+	char text[100];
+
+	while (f && !kb && fgets(text, sizeof(text), f))
+		if (sscanf(text, "MemAvailable: %lu", &kb) != 1)
+			kb = 0;
+	if (f)
+		fclose(f);
+	return kb / 1024;
 }
 
 static unsigned int number_of(const char *option, const char *text, unsigned int max)
@@ -371,27 +417,38 @@ int main(int argc, char **argv)
 		{ "mode", required_argument, NULL, 'o' },
 		{ "no-nmi", no_argument, NULL, 'n' },
 		{ "invlpg-keeps-globals", no_argument, NULL, 'g' },
-		{ "help", no_argument, NULL, 'h' },
+		{ "time", required_argument, NULL, 't' },
+		{ "memory", required_argument, NULL, 'y' },
 		{ }
 	};
-	unsigned long all_states = 0, all_transitions = 0;
-	unsigned int events = 3, mode, only = MODES;
+	static char output[BUFSIZ];
+	struct sigaction early = { .sa_handler = end_early, .sa_flags = SA_RESTART };
+	unsigned long memory = available();
+	unsigned int seconds = 0;
+	const struct flavour *only = NULL;
+	struct rlimit limit;
 	bool found = false;
-	clock_t begun;
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	/* Before anything else: who ends it wants to hear how far it came. */
+	sigaction(SIGALRM, &early, NULL);
+	sigaction(SIGTERM, &early, NULL);
+	sigaction(SIGINT, &early, NULL);
+	sigaction(SIGHUP, &early, NULL);
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
 		case 'e':
-			events = number_of("--events", optarg, 200);
+			max_events = number_of("--events", optarg, 200);
 			break;
 		case 'm':
 			nr_mms = number_of("--mms", optarg, USER_MMS);
 			break;
 		case 'o':
-			for (only = 0; only < MODES && strcmp(modes[only].name, optarg); only++)
-				;
-			if (only == MODES) {
+			for (only = modes; only < modes + MODES; only++)
+				if (!strcmp(only->name, optarg))
+					break;
+			if (only == modes + MODES) {
 				fprintf(stderr,
 					"tlb-explore: no mode \"%s\"; there are: nopcid pcid invpcid\n",
 					optarg);
@@ -404,9 +461,12 @@ int main(int argc, char **argv)
 		case 'g':
 			invlpg_keeps_globals = true;
 			break;
-		case 'h':
-			usage();
-			return 0;
+		case 't':
+			seconds = number_of("--time", optarg, 10000000);
+			break;
+		case 'y':
+			memory = number_of("--memory", optarg, 100000000);
+			break;
 		default:
 			fprintf(stderr, "tlb-explore: --help lists the options\n");
 			return 2;
@@ -417,26 +477,27 @@ int main(int argc, char **argv)
 			argv[optind]);
 		return 2;
 	}
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* Not from a heap that may be full when the last line is due */
+	setvbuf(stdout, output, _IOLBF, sizeof(output));
+	limit.rlim_cur = memory << 20;
+	limit.rlim_max = memory << 20;
+	if (memory && setrlimit(RLIMIT_AS, &limit))
+		perror("tlb-explore: memory is not limited");
+	alarm(seconds);
 
-	for (mode = 0; mode < MODES && !found; mode++) {
-		if (only < MODES && only != mode)
+	for (mode = modes; mode < modes + MODES && !found; mode++) {
+		if (only && only != mode)
 			continue;
 		features[X86_FEATURE_PGE] = true;
 		features[X86_FEATURE_PTI] = true;
-		features[X86_FEATURE_PCID] = modes[mode].pcid;
-		features[X86_FEATURE_PTI_PCID] = modes[mode].pcid;
-		features[X86_FEATURE_INVPCID] = modes[mode].invpcid;
+		features[X86_FEATURE_PCID] = mode->pcid;
+		features[X86_FEATURE_PTI_PCID] = mode->pcid;
+		features[X86_FEATURE_INVPCID] = mode->invpcid;
 		begun = clock();
-		found = explore(modes[mode].what, events);
-		printf("%-22s %10zu states %10lu transitions %6.1f s of CPU\n", modes[mode].what,
-		       nr_seen, transitions, (double)(clock() - begun) / CLOCKS_PER_SEC);
-		all_states += nr_seen;
-		all_transitions += transitions;
+		found = explore();
+		mode_line();
 	}
-	printf("%lu distinct states, %lu transitions, bound: %u events, %u mms, %u ASIDs, "
-	       "%u CPUs, %s%s\n", all_states, all_transitions, events, nr_mms,
-	       TLB_NR_DYN_ASIDS, CPUS,
-	       nmis ? "NMIs" : "no NMIs", found ? "; stopped at what was found" : "");
+	last_line();
+	printf("%s\n", found ? "; stopped at what was found" : "");
 	return found;
 }
