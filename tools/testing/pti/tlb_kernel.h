@@ -97,6 +97,7 @@ void warned(const char *cond);
 #define WARN_ON_ONCE(cond)	WARN_ON(cond)
 #define VM_WARN_ON(cond)	((void)sizeof(cond))
 #define VM_WARN_ON_ONCE(cond)	((void)sizeof(cond))
+#define VM_WARN_ONCE(cond, ...)	((void)sizeof(cond))
 #define VM_BUG_ON(cond)		((void)sizeof(cond))
 
 /* Memory that the CPUs share, which is sequentially consistent here. */
