@@ -15,6 +15,9 @@
  * events are seen: there is no chance in it, two runs are the same. One that a signal,
  * --time or --memory ends early says so, and how far it came.
  *
+ * A finding is what rules() of tlb_machine.h forbids, and a state from which a flush that
+ * is waited for is never done.
+ *
  * Usage: tlb-explore.sh --help
  */
 #include <assert.h>
@@ -281,11 +284,13 @@ static bool expand(const struct state *from, u32 number)
 	static struct state next;
 	struct move moves[OPS * USER_MMS];
 	unsigned int cpu, op, mm, i, n;
+	bool waits = false, goes_on = false;
 
 	for (cpu = 0; cpu < CPUS; cpu++) {
 		const struct cpu *c = &from->cpu[cpu];
 
 		n = 0;
+		waits |= c->op && c->waits;
 		if (c->op) {
 			if (!c->waits || !from->cpu[!cpu].ipi.func)
 				moves[n++] = (struct move) { cpu, 0, GO };
@@ -299,6 +304,7 @@ static bool expand(const struct state *from, u32 number)
 						moves[n++] = begin(cpu, op, mm);
 		}
 
+		goes_on |= n;
 		for (i = 0; i < n; i++) {
 			struct move m = moves[i];
 			bool free = !m.op || ops[m.op % OP_MM].free;
@@ -317,6 +323,11 @@ static bool expand(const struct state *from, u32 number)
 				}
 			} while (nmis && level < max_events && ++at <= last && at <= NMI_STEPS);
 		}
+	}
+	/* The bound keeps back no move that would end a wait: to take an interrupt is free. */
+	if (waits && !goes_on) {
+		tell(number, "a CPU waits for a flush that is never done, as no CPU can go on");
+		return true;
 	}
 	return false;
 }

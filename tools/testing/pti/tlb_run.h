@@ -324,7 +324,7 @@ static unsigned long unpack_addr(u8 packed)
 static void receive(void)
 {
 	struct ipi *ipi = &now->cpu[self].ipi;
-	bool was_off = irqs_off;
+	bool was_off = irqs_off, waited = now->cpu[self].waits;
 	struct flush_tlb_info info = {
 		.stride_shift = PAGE_SHIFT,
 		.initiating_cpu = !self,
@@ -339,9 +339,12 @@ static void receive(void)
 	info.new_tlb_gen = logged(ipi->gen);
 	info.freed_tables = logged(ipi->freed_tables);
 
+	/* Who waits for another does not, while it does what it was asked for itself. */
+	now->cpu[self].waits = false;
 	irqs_off = true;
 	ipi_funcs[func](&info);
 	irqs_off = was_off;
+	now->cpu[self].waits = waited;
 	if (live)
 		*ipi = (struct ipi) { 0 };
 	say("has done what it was asked for");
@@ -373,7 +376,7 @@ void shared_call(bool (*cond)(int cpu, void *info), ipi_func func, void *info,
 {
 	unsigned long cpus = mask ? shared_read_mask(mask) : 3;
 	unsigned int other = !self;
-	bool sent = false;
+	bool sent = false, was_off = irqs_off;
 
 	if (cpus & 1UL << other && now->cpu[other].own.mode != OFFLINE &&
 	    (!cond || cond(other, info))) {
@@ -383,8 +386,9 @@ void shared_call(bool (*cond)(int cpu, void *info), ipi_func func, void *info,
 	if (cpus & 1UL << self && (!cond || cond(self, info))) {
 		irqs_off = true;
 		func(info);
-		irqs_off = false;
+		irqs_off = was_off;
 	}
+	/* With interrupts off it takes none meanwhile, and the other may be asking it for one. */
 	if (sent) {
 		now->cpu[self].waits = true;
 		point();
