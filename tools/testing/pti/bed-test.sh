@@ -93,5 +93,58 @@ else
 	echo "not ok $n - an interrupted run leaves the emulator ($emulator)"
 	bad=1
 fi
+
+# The suite, with a table of its own: a long run goes on where it was.
+# build/ran counts how often the first row was run.
+bed=$tmp/bed/tools/testing/pti
+mkdir -p "$bed" "$tmp/bed/base" "$tmp/bed/build/linux"
+cp "$here/suite.sh" "$here/lib.sh" "$here/models.txt" "$here/skips.txt" "$bed"
+cp "$top/base/common.sh" "$tmp/bed/base"
+cat >"$bed/cases.txt" <<'END'
+counted	| long:one	| - | - | | host: echo >>build/ran |
+mended	| long:one	| - | - | | host: if test -e build/hangs; then echo >build/begun; sleep 1000; fi; test -e build/mended |
+END
+git init -q "$tmp/bed/build/linux"
+new_kernel()
+{
+	echo "$1" >"$tmp/bed/build/linux/file"
+	git -C "$tmp/bed/build/linux" add file
+}
+new_kernel 1
+
+# suite ARGUMENT...: with that table; says how often the first row was run.
+suite()
+{
+	env -u LOGS -u PTI_SLOW BUILD="$tmp/bed/build" "$bed/suite.sh" --jobs 1 "$@" || return
+	echo "counted ran $(wc -l <"$tmp/bed/build/ran") times"
+}
+# shellcheck disable=SC2317 # demand calls it
+interrupted()
+{
+	: >"$tmp/bed/build/hangs"
+	env -u LOGS -u PTI_SLOW BUILD="$tmp/bed/build" "$bed/suite.sh" --jobs 1 --part one &
+	tries=0
+	until [ -e "$tmp/bed/build/begun" ] || [ "$tries" -gt 100 ]; do
+		tries=$((tries + 1))
+		sleep 0.2
+	done
+	rm "$tmp/bed/build/hangs"
+	kill $!
+	wait $!
+}
+
+demand 143 "ok .*counted" "a suite that is interrupted" interrupted
+demand 1 "passed earlier  counted" "what had passed before it was is not run again" suite --part one
+: >"$tmp/bed/build/mended"
+demand 0 "^1 of 2 passed earlier" "what had failed is" suite --part one
+demand 0 "^counted ran 1 times" "nothing is, when all has passed" suite --part one
+demand 0 "^2 passed, 0 failed" "what passed earlier counts" suite --part one
+demand 0 "^counted ran 2 times" "all of it is with --again" suite --part one --again
+demand 0 "^counted ran 3 times" "one that is named is" suite --long --only counted
+new_kernel 2
+demand 0 "^counted ran 4 times" "all of it is for another kernel" suite --part one
+: >"$bed/new-test.sh"
+demand 0 "^counted ran 5 times" "all of it is for other tests" suite --part one
+
 echo "1..$n"
 exit $bad

@@ -10,11 +10,16 @@ Usage: suite.sh [OPTION...]
   --quick          only the cases tagged quick
   --long           only the cases tagged long, which are left out otherwise, part by part
   --part NAME      of these, only the part of that name
+  --again          with --long or --part: also what has passed, for the same kernel and
+                   the same tests
   --only PATTERN   only the cases whose name matches the shell pattern; can be repeated
   --image DIR      the kernel's directory (default: build)
   --jobs N         guests at a time (default: one more than processors, at most 3)
   --list           print the names and end
 Exit status: 0 if nothing failed, 1 otherwise.
+
+A run of --long or --part that was interrupted goes on where it was, if there is no
+--only: what has passed is remembered in build/suite.
 END
 }
 
@@ -22,7 +27,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-tag='' part='' only='' image=$build list=''
+tag='' part='' only='' image=$build list='' again=''
 # One more, as guests that wait for a timer or a debugger leave a processor idle.
 jobs=$(($(nproc) + 1))
 [ "$jobs" -le 3 ] || jobs=3
@@ -30,6 +35,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--quick|--long) tag=${1#--}; shift; continue ;;
 	--list) list=1; shift; continue ;;
+	--again) again=1; shift; continue ;;
 	--help|-h) usage; exit ;;
 	--*) [ $# -ge 2 ] || die "$1 needs a value" ;;
 	esac
@@ -196,7 +202,17 @@ if [ "$list" ]; then
 	exit
 fi
 mkdir -p "$logs/suite"
-# Of the guests', as it has lines of its own
+
+# All that a result depends on, but for the row: what has passed with it need not again.
+depends=
+passed=$build/suite
+if [ "$tag" = long ] && [ -z "$only" ]; then
+	[ -d "$build/linux/.git" ] || die "no build/linux: \"make tree\" makes it"
+	mkdir -p "$passed"
+	depends=$(linux_tree "$work/index") || die "cannot read the tree of build/linux"
+	depends="$depends $(sum_of_tests) $image ${ACCEL:-tcg} ${PTI_SLOW:-1} ${SOAK_SECONDS:-}"
+fi
+# Of the guests, as it has lines of its own
 export PROGRESS=no
 
 now()
@@ -234,6 +250,39 @@ result()
 		fi
 	} >"$work/say.$worker"
 	cat "$work/say.$worker"
+}
+
+# results_of NAME: those that a case has.
+results_of()
+{
+	awk -F'\t' -v name="$1" '$2 == name || index($2, name ": ") == 1' "$work/results"
+}
+
+# passed_earlier: whether the case has, with all the same; its results count again.
+passed_earlier()
+{
+	[ "$depends" ] || return 1
+	key=$(printf '%s\n' "$depends|$name|$model|$cpus|$append|$programs|$options" | cksum)
+	if [ "$again" ] || [ "$(head -n 1 "$passed/$name" 2>/dev/null)" != "$key" ]; then
+		rm -f "$passed/$name"
+		return 1
+	fi
+	sed 1d "$passed/$name" >>"$work/results"
+	echo "$name" >>"$work/earlier"
+	printf '[%3d/%d] passed earlier  %s\n' "$number" "$total" "$name"
+}
+
+# remember: that the case has passed, if it has.
+remember()
+{
+	[ "$depends" ] || return 0
+	{
+		echo "$key"
+		results_of "$name"
+	} >"$work/new.$worker"
+	if grep -q '^ok' "$work/new.$worker" && ! grep -q '^FAIL' "$work/new.$worker"; then
+		mv "$work/new.$worker" "$passed/$name"
+	fi
 }
 
 # skips PROGRAM MODEL FILE: the skips in the TAP output that nothing allows;
@@ -413,17 +462,20 @@ worker()
 	while IFS='	' read -r name model cpus append programs options; do
 		number=$((number + 1))
 		mkdir "$work/claim.$number" 2>/dev/null || continue
+		! passed_earlier || continue
 		printf '%s\t%s\n' "$(now)" "$name" >"$work/now.$worker"
 		case $programs in
 		host:*) one_host ;;
 		*) one_guest ;;
 		esac
+		remember
 	done
 }
 
 : >"$work/results"
 : >"$work/tap"
 : >"$work/ran"
+: >"$work/earlier"
 # A tab is a blank to read, which would join empty fields: a dash holds the place.
 sed -e ':a' -e 's/\t\t/\t-\t/;ta' -e 's/\t$/\t-/' "$work/cases" >"$work/todo"
 begun=$(now)
@@ -453,9 +505,7 @@ workers=
 number=0 worker=0
 while IFS='	' read -r name _; do
 	number=$((number + 1))
-	awk -F'\t' -v name="$name" '
-		$2 == name || index($2, name ": ") == 1 { found = 1 }
-		END { exit !found }' "$work/results" || result FAIL 0 "$name" /dev/null
+	[ "$(results_of "$name")" ] || result FAIL 0 "$name" /dev/null
 done <"$work/todo"
 
 if [ "$stumbled" ]; then
@@ -494,6 +544,10 @@ took=$((($(now) - begun) / 1000))
 if [ "$failed" -gt 0 ]; then
 	echo "Failed:"
 	sed -n 's/^FAIL\t/  /p' "$work/results"
+fi
+if [ -s "$work/earlier" ]; then
+	echo "$(wc -l <"$work/earlier") of $total passed earlier, for the same kernel and tests;" \
+		"--again runs them, too"
 fi
 # What allocation was made to fail, by all the ways that there are to do so.
 cut -f1 "$work/cases" | while IFS= read -r name; do

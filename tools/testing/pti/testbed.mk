@@ -14,6 +14,7 @@ ACCEL ?= tcg
 IMAGE ?= build
 CASE ?=
 PART ?=
+AGAIN ?=
 CONFIG ?=
 MUTANT ?=
 VMLINUX ?=
@@ -60,8 +61,8 @@ LONG_NEEDS = $(if $(SOAK),,kernel stock stripped size kunit-kernel corners-kerne
 part-options:
 	@$(if $(PART),$(BED)/suite.sh --list --part '$(PART)' >/dev/null)
 
-test-long: part-options $(LONG_NEEDS) initramfs ## run what takes too long for "make test" (CASE=name: that one; PART=name: that part)
-	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)',--long $(if $(PART),--part '$(PART)'))
+test-long: part-options $(LONG_NEEDS) initramfs ## run what takes too long for "make test", on from where it was (CASE=name: that one; PART=name: that part)
+	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)',--long $(if $(PART),--part '$(PART)') $(if $(AGAIN),--again))
 
 debug-kernel: deps-more tree
 	@base/kernel.sh config-debug
@@ -181,6 +182,7 @@ help-options:
 	@echo "  ACCEL=kvm            KVM instead of emulation, for those who have it"
 	@echo "  CASE=PATTERN         for test: only the cases with such a name"
 	@echo "  PART=NAME            for test-long: only that part; one takes at most an hour"
+	@echo "  AGAIN=1              for test-long: what has passed, too"
 	@echo "  CONFIG=NAME          for test-configs, deb and deb-test: that row of configs.txt"
 	@echo "  SOAK_SECONDS=N       for the parts soak and load: so long, instead of 1800 (on Bochs 300,"
 	@echo "                       under load 1200)"
