@@ -94,8 +94,8 @@ else
 	bad=1
 fi
 
-# The suite, with a table of its own: a long run goes on where it was.
-# build/ran counts how often the first row was run.
+# The suite, with a table of its own: a long run goes on where it was, and a part of one has
+# its time. build/ran counts how often the first row was run.
 bed=$tmp/bed/tools/testing/pti
 mkdir -p "$bed" "$tmp/bed/base" "$tmp/bed/build/linux"
 cp "$here/suite.sh" "$here/lib.sh" "$here/models.txt" "$here/skips.txt" "$bed"
@@ -103,6 +103,8 @@ cp "$top/base/common.sh" "$tmp/bed/base"
 cat >"$bed/cases.txt" <<'END'
 counted	| long:one	| - | - | | host: echo >>build/ran |
 mended	| long:one	| - | - | | host: if test -e build/hangs; then echo >build/begun; sleep 1000; fi; test -e build/mended |
+slow	| long:two	| - | - | | host: sleep 4 |
+behind	| long:two	| - | - | | host: true |
 END
 git init -q "$tmp/bed/build/linux"
 new_kernel()
@@ -145,6 +147,15 @@ new_kernel 2
 demand 0 "^counted ran 4 times" "all of it is for another kernel" suite --part one
 : >"$bed/new-test.sh"
 demand 0 "^counted ran 5 times" "all of it is for other tests" suite --part one
+
+demand 1 "its part, two, has had its 2 s" "a case that goes on when its part's time is over" \
+	suite --part two --part-time 2
+demand 1 "^Did not come to their turn in the 2 s" "one that does not come to its turn" \
+	suite --part two --part-time 2
+demand 1 "^  behind$" "and is named" suite --part two --part-time 2
+demand 1 "^0 passed, 2 failed" "and has failed" suite --part two --part-time 0
+demand 0 "^2 passed, 0 failed" "a part that has its time" suite --part two
+demand 2 "not a number of seconds" "a time that is none" suite --part two --part-time 1h
 
 echo "1..$n"
 exit $bad

@@ -12,6 +12,8 @@ Usage: suite.sh [OPTION...]
   --part NAME      of these, only the part of that name
   --again          with --long or --part: also what has passed, for the same kernel and
                    the same tests
+  --part-time N    the seconds that a part has (default: 3600, times PTI_SLOW); what does
+                   not come to its end, or to its turn, in them has failed
   --only PATTERN   only the cases whose name matches the shell pattern; can be repeated
   --image DIR      the kernel's directory (default: build)
   --jobs N         guests at a time (default: one more than processors, at most 3)
@@ -28,6 +30,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 tag='' part='' only='' image=$build list='' again=''
+part_time=$((3600 * ${PTI_SLOW:-1}))
 # One more, as guests that wait for a timer or a debugger leave a processor idle.
 jobs=$(($(nproc) + 1))
 [ "$jobs" -le 3 ] || jobs=3
@@ -44,10 +47,15 @@ while [ $# -gt 0 ]; do
 	--only) only="$only $2" ;;
 	--image) image=$(realpath -m "$2") ;;
 	--jobs) jobs=$2 ;;
+	--part-time) part_time=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
 	shift 2
 done
+
+case $part_time in
+""|*[!0-9]*) die "--part-time $part_time: not a number of seconds" ;;
+esac
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/pti-suite.XXXXXX")
 workers=
@@ -70,7 +78,7 @@ trap 'exit 143' TERM HUP
 [ "$tag" ] || { [ -z "$only" ] && [ -z "$list" ] && tag=normal; } || tag=any
 
 # The combinations, one a line: name, model, cpus, parameters, programs,
-# options, separated by tabs; the slow ones first.
+# options, part, separated by tabs; the slow ones first.
 {
 	rows "$here/models.txt" | sed 's/^/model|/'
 	rows "$here/cases.txt" | sed 's/^/case|/'
@@ -169,7 +177,7 @@ trap 'exit 143' TERM HUP
 				continue
 			done[name] = 1
 			print place[in_part] * 2 + (tags ~ /slow/ ? 0 : 1) "\t" name "\t" ms[m] "\t" cs[c] \
-				"\t" par "\t" prog "\t" trim($8)
+				"\t" par "\t" prog "\t" trim($8) "\t" in_part
 		}
 	}
 	END {
@@ -248,6 +256,8 @@ result()
 		if [ "$1" = FAIL ] && [ -s "${4:-}" ]; then
 			tail -n 25 "$4" | sed 's/^/        /'
 		fi
+		[ "$1" != FAIL ] || [ -z "${left:-}" ] || [ "$(part_left)" -gt 0 ] ||
+			echo "        its part, $in_part, has had its $part_time s"
 	} >"$work/say.$worker"
 	cat "$work/say.$worker"
 }
@@ -283,6 +293,13 @@ remember()
 	if grep -q '^ok' "$work/new.$worker" && ! grep -q '^FAIL' "$work/new.$worker"; then
 		mv "$work/new.$worker" "$passed/$name"
 	fi
+}
+
+# part_left: the seconds that the part of the case has left, since its first began.
+part_left()
+{
+	ln -s "$(date +%s)" "$work/part.$in_part" 2>/dev/null || :
+	echo $(($(readlink "$work/part.$in_part") + part_time - $(date +%s)))
 }
 
 # skips PROGRAM MODEL FILE: the skips in the TAP output that nothing allows;
@@ -339,6 +356,7 @@ one_guest()
 	[ "$(column "$(model_row "$model")" 2)" != bochs ] || bochs=1
 	each=$(option each "${bochs:+6}60")
 	limit=$(seconds time $((${bochs:+2}60 + each * $#)))
+	[ "${left:-$limit}" -ge "$limit" ] || limit=$left
 	each=$((each * ${PTI_SLOW:-1}))
 	allow=$(option allow "")
 	efi=$(option efi "")
@@ -434,7 +452,9 @@ one_host()
 {
 	log=$logs/suite/$name.log
 	begun=$(now)
-	(cd "$top" && PTI_IMAGE=$image BUILD=$build exec timeout -k 5 "$(seconds time 600)" \
+	limit=$(seconds time 600)
+	[ "${left:-$limit}" -ge "$limit" ] || limit=$left
+	(cd "$top" && PTI_IMAGE=$image BUILD=$build exec timeout -k 5 "$limit" \
 		sh -c "${programs#host:}") >"$log" 2>&1 </dev/null &
 	child=$!
 	rc=0
@@ -459,10 +479,18 @@ worker()
 	trap 'trap "" TERM; [ -z "$child" ] || { kill "$child"; wait "$child"; } 2>/dev/null; exit 143' TERM
 	trap - EXIT
 	number=0
-	while IFS='	' read -r name model cpus append programs options; do
+	while IFS='	' read -r name model cpus append programs options in_part; do
 		number=$((number + 1))
 		mkdir "$work/claim.$number" 2>/dev/null || continue
 		! passed_earlier || continue
+		left=
+		if [ "$tag" = long ]; then
+			left=$(part_left)
+			if [ "$left" -le 0 ]; then
+				result late 0 "$name"
+				continue
+			fi
+		fi
 		printf '%s\t%s\n' "$(now)" "$name" >"$work/now.$worker"
 		case $programs in
 		host:*) one_host ;;
@@ -540,10 +568,15 @@ count()
 	grep -c "^$1	" "$work/results" || :
 }
 failed=$(count FAIL)
+late=$(count late)
 took=$((($(now) - begun) / 1000))
 if [ "$failed" -gt 0 ]; then
 	echo "Failed:"
 	sed -n 's/^FAIL\t/  /p' "$work/results"
+fi
+if [ "$late" -gt 0 ]; then
+	echo "Did not come to their turn in the $part_time s that a part has (run it again):"
+	sed -n 's/^late\t/  /p' "$work/results"
 fi
 if [ -s "$work/earlier" ]; then
 	echo "$(wc -l <"$work/earlier") of $total passed earlier, for the same kernel and tests;" \
@@ -560,5 +593,5 @@ done | awk '
 	}
 	END { if (tried) print tried " failing points tried, " fine " ended as defined" }'
 echo "$((took / 60)) min $((took % 60)) s; logs in $logs/suite"
-echo "$(count ok) passed, $failed failed, $(count skip) skipped"
-[ "$failed" = 0 ]
+echo "$(count ok) passed, $((failed + late)) failed, $(count skip) skipped"
+[ "$((failed + late))" = 0 ]
