@@ -7,7 +7,7 @@
 #	KSRC=DIR	another 6.12.y source than Debian's package
 #	FORCE=1		let "make tree" throw away edits in build/linux
 #	DRAFT=1		let "make series" write a letter without figures
-#	AUTHOR=...	who the mails of "make series" are from
+#	AUTHOR=...	who the mails of "make series" and "make qemu-series" are from
 
 SHELL := /bin/sh
 export J KSRC FORCE DRAFT AUTHOR

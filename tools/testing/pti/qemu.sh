@@ -106,7 +106,7 @@ if [ -z "$dsc" ]; then
 	find_dsc
 	[ "$dsc" ] || die "no qemu_*.dsc came (full log: $log)"
 fi
-key=$(cat "$here/qemu.sh" "$dsc" "$here"/qemu/* | cksum)
+key=$(cat "$here/qemu.sh" "$dsc" "$here/qemu/series" "$here"/qemu/*.patch | cksum)
 if [ -x "$out/qemu-system-x86_64" ] && [ "$key" = "$(cat "$out/key" 2>/dev/null)" ]; then
 	exit 0
 fi

@@ -29,7 +29,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes bench bench-figures bench-check bench-hw qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
+	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes bench bench-figures bench-check bench-hw qemu-series qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -137,6 +137,9 @@ qemu-pcid: deps qemu-deps ## build the emulator that shows missing flushes, from
 	@$(BED)/qemu.sh
 	@$(BED)/qemu-test.sh
 
+qemu-series: qemu-pcid ## write the patches of that emulator as mails, build/qemu/series; QEMU's checkpatch looks at them
+	@$(BED)/qemu-series.sh
+
 pcid-test: deps ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, against a model
 	@mkdir -p build/host
 	@$(CC) -O2 -Wall -Wextra -Werror -o build/host/pcid_test $(BED)/pcid_test.c
@@ -199,7 +202,7 @@ help-options:
 	@echo "  KSRC=DIR             another 6.12.y source than Debian's package"
 	@echo "  FORCE=1              for tree: throw away edits in build/linux"
 	@echo "  DRAFT=1              for series: write the letter without figures that are missing"
-	@echo "  AUTHOR=\"N <A>\"      for series: who the mails are from, and who signs them off"
+	@echo "  AUTHOR=\"N <A>\"      for series and qemu-series: who the mails are from, and who signs them off"
 	@echo
 	@echo "make ends with 2 on any failure; $(BED)/audit.sh, entry-check.sh and"
 	@echo "run.sh, which it calls, end with 1 if there is a difference and with 2 if they"
