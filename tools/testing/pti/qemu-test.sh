@@ -3,8 +3,8 @@
 #
 # Test the emulator that qemu.sh built: run the program that its patches bring,
 # tests/tcg/x86_64/system/pcid.c, which follows the Intel SDM on what a TLB
-# has to forget, on CPUs with the features and without. TAP, with what the
-# program checks as subtests.
+# has to forget, on CPUs with the features and without, and on two CPUs. TAP, with
+# what the program checks as subtests.
 #
 # Usage: qemu-test.sh [QEMU]	another emulator than build/qemu's
 
@@ -33,12 +33,15 @@ ${CC:-gcc} -nostdlib -static -no-pie -fno-pie -fno-stack-protector -O0 -Wall -We
 
 number=0
 bad=0
-for cpu in max max,la57=off max,invpcid=off max,pcid=off,invpcid=off Haswell \
-	max,vendor=AuthenticAMD; do
+# Each with how many of them there are.
+for machine in "max 2" "max,la57=off 1" "max,invpcid=off 2" "max,pcid=off,invpcid=off 1" \
+	"Haswell 2" "max,vendor=AuthenticAMD 2" "max,smap=off,smep=off,nx=off 1"; do
+	cpu=${machine% *}
+	cpus=${machine#* }
 	rc=0
 	# Its messages, such as on a feature that TCG lacks, matter if it fails.
 	timeout -k 5 60 "$qemu" -nodefaults -no-user-config -display none -machine pc \
-		-accel tcg -cpu "$cpu" -m 64 -no-reboot \
+		-accel tcg -cpu "$cpu" -smp "$cpus" -m 64 -no-reboot \
 		-chardev "file,id=out,path=$tmp/out" -device isa-debugcon,chardev=out \
 		-device isa-debug-exit,iobase=0xf4,iosize=0x4 \
 		-kernel "$tmp/pcid" </dev/null 2>"$tmp/err" || rc=$?
@@ -47,9 +50,9 @@ for cpu in max max,la57=off max,invpcid=off max,pcid=off,invpcid=off Haswell \
 	right=$(grep -c '^ok ' "$tmp/out" || :)
 	number=$((number + 1))
 	if [ "$rc" = 0 ] && [ "$count" ] && [ "$count" = "$right" ]; then
-		echo "ok $number - $cpu: $count checks"
+		echo "ok $number - $cpu, $cpus CPU: $count checks"
 	else
-		echo "not ok $number - $cpu: $right of ${count:-an unknown number of} checks, ended with $rc"
+		echo "not ok $number - $cpu, $cpus CPU: $right of ${count:-?} checks, status $rc"
 		sed 's/^/# /' "$tmp/err"
 		bad=1
 	fi
