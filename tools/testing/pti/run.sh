@@ -442,6 +442,19 @@ fail()
 	exit "$status"
 }
 
+# triple_faults: where each came, of a guest that starts again. The firmware's, between
+# 0xe0000 and 1 MB, which resets by one too, do not count.
+triple_faults()
+{
+	awk '/^Triple fault/ { fault = 1 }
+		fault && /^[ER]IP=/ { at = $1 }
+		fault && match($0, /CR2=[0-9a-f]* CR3=[0-9a-f]*/) {
+			if (at !~ /^EIP=000[ef]/)
+				print at, substr($0, RSTART, RLENGTH)
+			fault = 0
+		}' "$tmp/resets"
+}
+
 scan_rc=0
 "$here/scan.sh" "$log" ${allow:+"$allow"} >"$tmp/scan" || scan_rc=$?
 end=$(clean | sed -n 's/.*PTI-RUN-END rc=\([0-9]*\) taint=\([0-9]*\).*/\1 \2/p' | tail -n 1)
@@ -455,6 +468,9 @@ if [ -z "$end" ]; then
 	case $guest_rc in
 	124|137) fail 2 "no end mark within the limit of $limit s" ;;
 	esac
+	# Not an emulator that dies: it has said why.
+	! grep -q '^Triple fault' "$tmp/resets" 2>/dev/null ||
+		fail 1 "no end mark, a triple fault ended the guest"
 	[ "$attach_rc" = 0 ] ||
 		fail "$([ "$attach_rc" = 1 ] && echo 1 || echo 2)" "the attached command ended with $attach_rc"
 	fail 2 "no end mark, the emulator ended with $guest_rc"
@@ -480,11 +496,10 @@ if [ "$roots" ]; then
 	[ "$roots_rc" = 0 ] || fail 1 "$(tail -n 1 "$tmp/roots")"
 fi
 if [ "$reboots" ]; then
-	# The firmware, between 0xe0000 and 1 MB, resets by a triple fault too.
-	faults=$(awk '/^Triple fault/ { fault = 1 }
-		fault && /^[ER]IP=/ { n += !/^EIP=000[ef]/; fault = 0 }
-		END { print n + 0 }' "$tmp/resets")
-	[ "$faults" = "${triple:-0}" ] || fail 1 "$faults triple faults on the way to a reset"
+	triple_faults >"$tmp/faults"
+	faults=$(wc -l <"$tmp/faults")
+	[ "$faults" = "${triple:-0}" ] ||
+		fail 1 "$faults triple faults on the way to a reset$(sed 's/^/, at /' "$tmp/faults")"
 fi
 # It has said how it went, and then has to power off, or, where it has no ACPI, to
 # restart. Bochs ends by a panic of its own.
