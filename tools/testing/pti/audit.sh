@@ -28,6 +28,8 @@ Usage: audit.sh [OPTION...]
   --beside N       a command for run.sh --attach: start no guest, but compare one with
                    whatever load at random instants until it ends; fewer than N times
                    is not enough to tell
+  --plant CMD      run the host command CMD first, on the guest as it is before its first
+                   instruction; it has to let it run
   --self-test      only run the walker's own test, on fabricated page tables
 
 Exit status: 0 clean, 1 differences, 2 could not tell.
@@ -39,7 +41,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 image=$build model=${PTI_MODEL:-affected} cpus= append=pti=on mem=256 stops= beside=
-name= report= total= dump= self_test=
+name= report= total= dump= self_test= plant=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--dump) dump=--dump; shift; continue ;;
@@ -58,6 +60,7 @@ while [ $# -gt 0 ]; do
 	--report) report=$2 ;;
 	--total) total=$2 ;;
 	--beside) beside=$2 ;;
+	--plant) plant=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
 	shift 2
@@ -142,6 +145,7 @@ rm -f "$report"
 
 cat >"$tmp/attached" <<END
 rc=0
+${plant:-:} || exit 2
 "$build/host/walk" --expected "$here/exposure.expected" $when $pcid $dump \\
 	--time $((limit - 10)) --out "$tmp/report" --report "$tmp/exposure" || rc=\$?
 echo \$rc >"$tmp/status"
@@ -150,7 +154,7 @@ exit \$rc
 END
 run_rc=0
 PROGRESS=${PROGRESS:-3} "$here/run.sh" --image "$image" --model "$model" --cpus "$cpus" --append "$append" \
-	--mem "$mem" --time $limit --name "$name" --quiet --attach "sh '$tmp/attached'" \
+	--mem "$mem" --time $limit --name "$name" --quiet ${plant:+--stopped} --attach "sh '$tmp/attached'" \
 	/pti/victim_64 "$stops" 20 3>&2 2>"$tmp/errors" || run_rc=$?
 walk_rc=2
 [ ! -s "$tmp/status" ] || walk_rc=$(cat "$tmp/status")

@@ -28,6 +28,7 @@
 # before it left there, unless only tlb-explore is to catch it, which compiles the
 # sources (PTI_SOURCE, build/mutants/source). One of the repository runs in
 # build/mutants/checkout.
+# Breaks of the policy table are rows.mutants', which rows-mutate.sh plants in memory.
 # What was caught is remembered, so that an interrupted run goes on where it
 # was; a change of the mutant, of the kernel or of the tests makes it due again.
 

@@ -29,7 +29,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes bench bench-figures bench-check bench-hw qemu-series qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
+	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes bench bench-figures bench-check bench-hw qemu-series rows-mutants qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -170,6 +170,9 @@ tlb-explore-bugs: tree ## plant each bug of the flushes, see the explorer tell o
 
 mutants: kernel stock stripped kunit-kernel corners-kernel initramfs qemu-pcid ## plant each known break, see its test fail (MUTANT=name: that one)
 	@$(BED)/mutants.sh "$(MUTANT)"
+
+rows-mutants: kernel kunit-kernel initramfs ## plant each break of the exposure table in a guest's memory (MUTANT=pattern of "ROW CHANGE")
+	@$(BED)/rows-mutate.sh $(if $(MUTANT),"$(MUTANT)")
 
 include $(BED)/audit.mk
 
