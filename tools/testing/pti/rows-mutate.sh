@@ -128,7 +128,7 @@ guest()
 	want=$1
 	shift
 	rc=0
-	run "$here/run.sh" --image "$image$kunit" --name "rows/$log_name" --cpus 1 --time 100 \
+	run "$here/run.sh" --image "$image$kunit" --name "rows/$log_name" --cpus "$cpus" --time 100 \
 		--append "pti=on nokaslr${append:+ $append}" --quiet --stopped \
 		--attach "$plant" "$@" >"$tmp/out" 2>&1 || rc=$?
 	tr -d '\r\000' <"$log" >>"$tmp/out"
@@ -151,7 +151,7 @@ audit()
 # judge NAME WHO TEXT APPEND: 0 if who has to say something of it says that.
 judge()
 {
-	plant="'$tmp/rows_plant' $1" text=$3 append=$4 kunit=
+	plant="'$tmp/rows_plant' $1" text=$3 append=$4 kunit= cpus=1
 	log_name=$(echo "$1" | tr ' ' -)
 	log=$logs/rows/$log_name.log
 	rm -f "$log"
@@ -181,8 +181,9 @@ judge()
 		guest 1 '/pti/entry_syscall_64 100' && said "$text" &&
 			in_row "$(address 'stopped at RIP=')" ;;
 	kunit)
-		# A test that fails is no failure to the runner; a warning is.
-		kunit=/kunit
+		# A test that fails is no failure to the runner; a warning is. Behind the row
+		# of a CPU is what the next one has.
+		kunit=/kunit cpus=2
 		guest "0 1" true || return 1
 		said "not ok .* $(echo "$append" | sed 's/.*\.//')" && said "$text" ;;
 	same) audit 0 && said "audit: CLEAN" ;;
