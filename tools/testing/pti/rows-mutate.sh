@@ -68,7 +68,9 @@ rows "$here/rows.mutants" | awk -F'|' -v OFS='|' '
 		}
 	}' >"$tmp/all" || exit 2
 cut -d'|' -f1 "$tmp/all" | sort >"$tmp/named"
-PTI_VMLINUX=$image/vmlinux "$tmp/rows_plant" --list | sort >"$tmp/possible" || exit 2
+PTI_VMLINUX=$image/vmlinux "$tmp/rows_plant" --list >"$tmp/possible" ||
+	die "no table of the exposure in $image/vmlinux: \"make kernel\" makes one that has it"
+sort -o "$tmp/possible" "$tmp/possible"
 diff "$tmp/possible" "$tmp/named" >"$tmp/diff" || {
 	sed -n 's/^</missing: /p; s/^>/no such break, or twice: /p' "$tmp/diff" >&2
 	die "rows.mutants and the table of $image/vmlinux are not of the same breaks"
@@ -199,7 +201,8 @@ number=0 passed=0 failed='' planted=0
 started=$(date +%s)
 while IFS='|' read -r name who text append <&3; do
 	number=$((number + 1))
-	key=$state/$(echo "$name" | tr ' ' -)-$(echo "$who|$text|$append" | cksum | cut -d' ' -f1)-$tests
+	key=$(echo "$who|$text|$append" | cksum | cut -d' ' -f1)
+	key=$state/$(echo "$name" | tr ' ' -)-$key-$tests
 	if [ -e "$key" ] && [ -z "$sample" ]; then
 		passed=$((passed + 1))
 		echo "[$number/$total] seen earlier  $name"
@@ -211,7 +214,7 @@ while IFS='|' read -r name who text append <&3; do
 	if PROGRESS=no judge "$name" "$who" "$text" "$append" >"$tmp/why" 2>&1; then
 		: >"$key"
 		passed=$((passed + 1))
-		echo "[$number/$total] seen      $(($(date +%s) - begun)) s  $name: $who${text:+, $text}"
+		echo "[$number/$total] seen      $(($(date +%s) - begun)) s  $name: $who, $text"
 	else
 		failed="$failed, $name"
 		echo "[$number/$total] NOT SEEN  $(($(date +%s) - begun)) s  $name"
@@ -219,8 +222,8 @@ while IFS='|' read -r name who text append <&3; do
 		echo "        full log: $log"
 	fi
 	end_ticker
-	[ $((planted % 10)) != 0 ] ||
-		echo "about $((($(date +%s) - started) * (total - number) / planted / 60 + 1)) min left"
+	left=$((($(date +%s) - started) * (total - number) / planted / 60 + 1))
+	[ $((planted % 10)) != 0 ] || echo "about $left min left, if the others are all due"
 done 3<"$tmp/wanted"
 [ -z "$failed" ] || echo "Not seen:${failed#,}"
 echo "$passed passed, $((total - passed)) failed, 0 skipped"
