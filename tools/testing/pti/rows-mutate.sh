@@ -110,6 +110,7 @@ said()
 # in_row ADDRESS: whether it is in the row that was planted.
 in_row()
 {
+	# shellcheck disable=SC2046 # two words
 	set -- "$1" $(sed -n 's/.*planted .*: \([0-9a-f]*\) \([0-9a-f]*\)$/\1 \2/p' "$log")
 	[ $# = 3 ] && [ "$1" != "$3" ] &&
 		printf '%s\n' "$2" "$1" "$3" | LC_ALL=C sort -c 2>/dev/null || {
@@ -130,8 +131,8 @@ guest()
 	want=$1
 	shift
 	rc=0
-	run "$here/run.sh" --image "$image$kunit" --name "rows/$log_name" --cpus "$cpus" --time 100 \
-		--append "pti=on nokaslr${append:+ $append}" --quiet --stopped \
+	run "$here/run.sh" --image "$image$kunit" --name "rows/$log_name" --cpus "$cpus" \
+		--time 100 --append "pti=on nokaslr${append:+ $append}" --quiet --stopped \
 		--attach "$plant" "$@" >"$tmp/out" 2>&1 || rc=$?
 	tr -d '\r\000' <"$log" >>"$tmp/out"
 	case " $want " in
@@ -153,7 +154,7 @@ audit()
 # judge NAME WHO TEXT APPEND: 0 if who has to say something of it says that.
 judge()
 {
-	plant="'$tmp/rows_plant' $1" text=$3 append=$4 kunit= cpus=1
+	plant="'$tmp/rows_plant' $1" text=$3 append=$4 kunit='' cpus=1
 	log_name=$(echo "$1" | tr ' ' -)
 	log=$logs/rows/$log_name.log
 	rm -f "$log"
