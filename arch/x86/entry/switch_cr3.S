@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Page-table isolation: the instructions that change CR3 on the way into and
- * out of the kernel. Nothing else in the entry code writes CR3. These are macros
- * for the assembler only; calling.h includes them.
+ * out of the kernel, and the places of the base where isolated entries and exits
+ * leave it. Nothing else in the entry code writes CR3. These are macros for the
+ * assembler only; calling.h includes them.
  *
- *   SWITCH_TO_KERNEL_CR3		entry from user mode
- *   SWITCH_TO_USER_CR3			exit to user mode
- *   SAVE_AND_SWITCH_TO_KERNEL_CR3	paranoid entry, interrupted table unknown
- *   RESTORE_CR3			paranoid exit, back to what was found
- *   ISOLATED_IRET_EXIT			IRET exit, which must leave the thread stack first
+ *   TO_KERNEL_CR3			entry, where isolation is known to be on
+ *   TO_USER_CR3			exit, where isolation is known to be on
+ *   SWITCH_TO_KERNEL_CR3		the same, as an alternative
+ *   SWITCH_TO_USER_CR3			the same, as an alternative
+ *   FENCE_OR_SWITCH_TO_KERNEL_CR3	instead of FENCE_SWAPGS_USER_ENTRY
+ *   JMP_RETURN_TO_USERMODE, _OR	instead of a jump to the base's IRET exit
+ *   TEST_SYSRET			instead of the base's choice of SYSRET or IRET
+ *   JMP_SYSRET32			instead of the base's jump to the 32-bit SYSRET exit
  *
  * The two roots of an mm are neighbours, so one bit of CR3 selects the page
  * table and one more the PCID (asm/pti.h). Way in, both bits are cleared, which
- * needs no memory that user mode could read (what interrupts an entry may push the
- * scratch register on an IST stack). Way out,
- * the value is this CPU's pti_pcid.user_cr3, which tlb.c keeps in step with the
- * loaded mm (arch/x86/mm/pti_pcid.h): its bit 63 is clear when a flush of the
- * user PCID is owed, and taking the value pays that flush.
+ * needs no memory that user mode could read, and does no harm where the kernel page
+ * table is active already: what interrupts an entry comes back to it on that
+ * (isolated_ist.S). Way out, the value is this CPU's pti_pcid.user_cr3, which tlb.c
+ * keeps in step with the loaded mm (arch/x86/mm/pti_pcid.h): its bit 63 is clear
+ * when a flush of the user PCID is owed, and taking the value pays that flush.
  *
- * Every site is one alternative. With isolation off it is a single NOP or jump;
- * with isolation and without PCID it holds nothing that concerns PCIDs.
+ * With isolation off none of this adds an instruction to a system call, a fault
+ * or an interrupt: heads and tails are chosen by MSR, by the IDT and by jumps that
+ * the base has anyway (isolated_entry.S).
  */
 #ifndef _X86_ENTRY_SWITCH_CR3_H
 #define _X86_ENTRY_SWITCH_CR3_H
@@ -34,24 +39,27 @@
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
 
+/* The base's ALTERNATIVE_3 is for C alone. */
+.macro ISOLATED_ALTERNATIVE_3 oldinstr new1:req flag1:req new2:req flag2:req new3:req flag3:req
+	__ALTERNATIVE(__ALTERNATIVE(__ALTERNATIVE(\oldinstr, \new1, \flag1),
+				    \new2, \flag2), \new3, \flag3)
+.endm
+
 /*
- * In:	user page table, any GS base, interrupts off; the stack may be anything.
+ * In:	user or kernel page table of an mm that has both, any GS base, interrupts
+ *	off; the stack may be anything.
  * Out:	kernel page table of the same mm; \scratch_reg and flags clobbered.
  *
- * The CR3 write orders the GS base that a preceding SWAPGS loaded against
- * later loads (SDM vol. 3, "Serializing Instructions"), which is why no
- * fence follows SWAPGS where this macro does. NOFLUSH may be set always: kernel
- * PCIDs are flushed explicitly, never by an entry.
+ * NOFLUSH may be set always: kernel PCIDs are flushed explicitly, never by an
+ * entry.
  */
-.macro SWITCH_TO_KERNEL_CR3 scratch_reg:req
-	ALTERNATIVE_2 "",						   \
-		__stringify(mov %cr3, \scratch_reg;			   \
-			    and $~PTI_USER_CR3_BITS, \scratch_reg;	   \
-			    mov \scratch_reg, %cr3), X86_FEATURE_PTI,	   \
-		__stringify(mov %cr3, \scratch_reg;			   \
-			    and $~PTI_USER_CR3_BITS, \scratch_reg;	   \
-			    bts $X86_CR3_PCID_NOFLUSH_BIT, \scratch_reg;   \
-			    mov \scratch_reg, %cr3), X86_FEATURE_PTI_PCID
+.macro TO_KERNEL_CR3 scratch_reg:req pcid:req
+	mov	%cr3, \scratch_reg
+	and	$~PTI_USER_CR3_BITS, \scratch_reg
+	.if \pcid
+	bts	$X86_CR3_PCID_NOFLUSH_BIT, \scratch_reg
+	.endif
+	mov	\scratch_reg, %cr3
 .endm
 
 /*
@@ -63,98 +71,98 @@
  * CR3 write only an NMI or #MC can come, and those drop no user page. What they
  * drop in the kernel (APEI's fixmap) may owe one that nothing depends on, since
  * the user page table never held it.
+ *
+ * An alternative has this padded, so that the CR3 write ends it: what is at the next
+ * instruction is on the user page table (isolated_ist.S).
  */
+.macro TO_USER_CR3 scratch_reg:req pcid:req pad=0
+	mov	PER_CPU_VAR(pti_pcid), \scratch_reg
+	.if \pcid
+	orb	$0x80, PER_CPU_VAR(pti_pcid + 7)
+	.endif
+	.if \pad
+#ifdef CONFIG_SMP
+	.byte	0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0		/* NOP as long as that ORB */
+#else
+	.byte	0x0f, 0x1f, 0x80, 0, 0, 0, 0
+#endif
+	.endif
+	mov	\scratch_reg, %cr3
+.endm
+
+.macro SWITCH_TO_KERNEL_CR3 scratch_reg:req
+	ALTERNATIVE_2 "",						     \
+		"TO_KERNEL_CR3 \scratch_reg pcid=0", X86_FEATURE_PTI,	     \
+		"TO_KERNEL_CR3 \scratch_reg pcid=1", X86_FEATURE_PTI_PCID
+.endm
+
 .macro SWITCH_TO_USER_CR3 scratch_reg:req
-	ALTERNATIVE_2 "",						   \
-		__stringify(mov PER_CPU_VAR(pti_pcid), \scratch_reg;	   \
-			    mov \scratch_reg, %cr3), X86_FEATURE_PTI,	   \
-		__stringify(mov PER_CPU_VAR(pti_pcid), \scratch_reg;	   \
-			    orb $0x80, PER_CPU_VAR(pti_pcid + 7);	   \
-			    mov \scratch_reg, %cr3), X86_FEATURE_PTI_PCID
+	ALTERNATIVE_2 "",						     \
+		"TO_USER_CR3 \scratch_reg pcid=0 pad=1", X86_FEATURE_PTI,    \
+		"TO_USER_CR3 \scratch_reg pcid=1", X86_FEATURE_PTI_PCID
 .endm
 
 /*
- * In:	any page table, any GS base, an IST stack, interrupts off.
- * Out:	kernel page table; \save_reg = CR3 as found, to be kept for RESTORE_CR3;
- *	\scratch_reg and flags clobbered.
+ * In:	behind the SWAPGS of an entry from user mode, interrupts off; isolated:
+ *	user page table, on a stack that this maps.
+ * Out:	isolated, and \then given: jumps there; kernel page table then, \scratch_reg
+ *	and flags clobbered.
  *
- * CS does not tell which table is active: the entry and exit paths run at CPL0
- * on the user table. Bit 12 of CR3 does, because the kernel root of every mm is
- * the first of an aligned pair, and roots without a pair lie where such a first
- * one could (PGD_ROOT_ALIGN).
+ * The CR3 write orders the GS base that SWAPGS loaded against later loads (SDM
+ * vol. 3, "Serializing Instructions"), and so stands in for the fence.
  */
-.macro SAVE_AND_SWITCH_TO_KERNEL_CR3 scratch_reg:req save_reg:req
-	ALTERNATIVE_2 "",						   \
-		__stringify(mov %cr3, \save_reg;			   \
-			    bt $PTI_USER_ROOT_BIT, \save_reg;		   \
-			    jnc .Lkernel_cr3_\@;			   \
-			    mov \save_reg, \scratch_reg;		   \
-			    and $~PTI_USER_CR3_BITS, \scratch_reg;	   \
-			    mov \scratch_reg, %cr3), X86_FEATURE_PTI,	   \
-		__stringify(mov %cr3, \save_reg;			   \
-			    bt $PTI_USER_ROOT_BIT, \save_reg;		   \
-			    jnc .Lkernel_cr3_\@;			   \
-			    mov \save_reg, \scratch_reg;		   \
-			    and $~PTI_USER_CR3_BITS, \scratch_reg;	   \
-			    bts $X86_CR3_PCID_NOFLUSH_BIT, \scratch_reg;   \
-			    mov \scratch_reg, %cr3), X86_FEATURE_PTI_PCID
-.Lkernel_cr3_\@:
+.macro SWITCH_AND_GO scratch_reg:req pcid:req then
+	TO_KERNEL_CR3 \scratch_reg pcid=\pcid
+	.ifnb \then
+	jmp	\then
+	.endif
+.endm
+.macro FENCE_OR_SWITCH_TO_KERNEL_CR3 scratch_reg:req then
+	ISOLATED_ALTERNATIVE_3 "", "lfence", X86_FEATURE_FENCE_SWAPGS_USER,  \
+		"SWITCH_AND_GO \scratch_reg pcid=0 then=\then", X86_FEATURE_PTI, \
+		"SWITCH_AND_GO \scratch_reg pcid=1 then=\then", X86_FEATURE_PTI_PCID
 .endm
 
 /*
- * In:	kernel page table, any GS base, \save_reg from
- *	SAVE_AND_SWITCH_TO_KERNEL_CR3, interrupts off, a stack that the page table
- *	which was interrupted maps: an IST stack, but for #VC (pti.rst, SEV).
- * Out:	the page table that was interrupted; \save_reg and flags clobbered.
- *
- * A kernel table was never left, so only a user CR3 is written back. The
- * interrupted path pays what is owed when it takes user_cr3 itself; what runs
- * between paranoid entry and exit drops nothing that the interrupted PCID could
- * hold.
+ * In:	kernel page table, kernel GS base, interrupts off, RSP at the pt_regs of an
+ *	entry from user mode.
  */
-.macro RESTORE_CR3 save_reg:req
-	ALTERNATIVE_2 "",						   \
-		__stringify(bt $PTI_USER_ROOT_BIT, \save_reg;		   \
-			    jnc .Lrestored_cr3_\@;			   \
-			    mov \save_reg, %cr3), X86_FEATURE_PTI,	   \
-		__stringify(bt $PTI_USER_ROOT_BIT, \save_reg;		   \
-			    jnc .Lrestored_cr3_\@;			   \
-			    bts $X86_CR3_PCID_NOFLUSH_BIT, \save_reg;	   \
-			    mov \save_reg, %cr3), X86_FEATURE_PTI_PCID
-.Lrestored_cr3_\@:
+.macro JMP_RETURN_TO_USERMODE
+	ALTERNATIVE_2 "jmp swapgs_restore_regs_and_return_to_usermode",	     \
+		"jmp isolated_return_to_usermode", X86_FEATURE_PTI,	     \
+		"jmp isolated_return_to_usermode_pcid", X86_FEATURE_PTI_PCID
+.endm
+.macro JMP_RETURN_TO_USERMODE_OR other:req flag:req
+	ISOLATED_ALTERNATIVE_3 "jmp swapgs_restore_regs_and_return_to_usermode", \
+		"jmp \other", \flag,					     \
+		"jmp isolated_return_to_usermode", X86_FEATURE_PTI,	     \
+		"jmp isolated_return_to_usermode_pcid", X86_FEATURE_PTI_PCID
 .endm
 
-/*
- * The IRET exit to user mode: branch here from where the base would pop the
- * registers off the thread stack and IRET from it.
- */
-.macro ISOLATED_IRET_EXIT_BRANCH
-	ALTERNATIVE "", "jmp .Lisolated_iret_exit", X86_FEATURE_PTI
+/* Likewise, with AL telling whether SYSRET will do; if it does, this is passed. */
+.macro TEST_SYSRET isolated:req
+	ISOLATED_ALTERNATIVE_3 "testb %al, %al; jz swapgs_restore_regs_and_return_to_usermode", \
+		"jmp swapgs_restore_regs_and_return_to_usermode", X86_FEATURE_XENPV, \
+		"jmp \isolated", X86_FEATURE_PTI,			     \
+		"jmp \isolated\()_pcid", X86_FEATURE_PTI_PCID
 .endm
 
-/*
- * In:	kernel page table, kernel GS base, interrupts off; RSP at pt_regs on the
- *	thread stack, which the user page table does not map.
- * Out:	jumps to \swapgs_and_iret on the user page table with RSP on this CPU's
- *	entry stack, at a copy of the IRET frame; all other registers hold their
- *	user values, GS base is still the kernel's.
- *
- * After the pops RSP points at rdi, orig_ax, ip, cs, flags, sp, ss: orig_ax,
- * slot 1, stays behind.
- */
-.macro ISOLATED_IRET_EXIT swapgs_and_iret:req
-.Lisolated_iret_exit:
-	POP_REGS pop_rdi=0
-	mov	%rsp, %rdi
-	mov	PER_CPU_VAR(cpu_tss_rw + TSS_sp0), %rsp
-	UNWIND_HINT_END_OF_STACK
-	.irp slot, 6, 5, 4, 3, 2, 0
-	push	\slot*8(%rdi)
-	.endr
-	STACKLEAK_ERASE_NOCLOBBER
-	SWITCH_TO_USER_CR3 scratch_reg=%rdi
-	pop	%rdi
-	jmp	\swapgs_and_iret
+/* The same for a 32-bit system call by SYSENTER. */
+.macro JMP_SYSRET32
+	ALTERNATIVE_2 "jmp sysret32_from_system_call",			     \
+		"jmp isolated_sysretl", X86_FEATURE_PTI,		     \
+		"jmp isolated_sysretl_pcid", X86_FEATURE_PTI_PCID
+.endm
+
+/* Where an isolated tail, if it is interrupted, is in the base's code (isolated_ist.S). */
+.macro ISOLATED_LABEL label:req
+\label:
+.endm
+
+/* Where an isolated system call goes on in the base: pt_regs are to be built. */
+.macro ISOLATED_SAFE_STACK label:req
+SYM_INNER_LABEL(\label, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR
 .endm
 
 #else /* !CONFIG_MITIGATION_PAGE_TABLE_ISOLATION */
@@ -163,13 +171,25 @@
 .endm
 .macro SWITCH_TO_USER_CR3 scratch_reg:req
 .endm
-.macro SAVE_AND_SWITCH_TO_KERNEL_CR3 scratch_reg:req save_reg:req
+.macro FENCE_OR_SWITCH_TO_KERNEL_CR3 scratch_reg:req then
+	FENCE_SWAPGS_USER_ENTRY
 .endm
-.macro RESTORE_CR3 save_reg:req
+.macro JMP_RETURN_TO_USERMODE
+	jmp	swapgs_restore_regs_and_return_to_usermode
 .endm
-.macro ISOLATED_IRET_EXIT_BRANCH
+.macro JMP_RETURN_TO_USERMODE_OR other:req flag:req
+	ALTERNATIVE "jmp swapgs_restore_regs_and_return_to_usermode", "jmp \other", \flag
 .endm
-.macro ISOLATED_IRET_EXIT swapgs_and_iret:req
+.macro TEST_SYSRET isolated:req
+	ALTERNATIVE "testb %al, %al; jz swapgs_restore_regs_and_return_to_usermode", \
+		"jmp swapgs_restore_regs_and_return_to_usermode", X86_FEATURE_XENPV
+.endm
+.macro JMP_SYSRET32
+	jmp	sysret32_from_system_call
+.endm
+.macro ISOLATED_LABEL label:req
+.endm
+.macro ISOLATED_SAFE_STACK label:req
 .endm
 
 #endif

@@ -15,7 +15,9 @@
 #include <linux/cpufeature.h>
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
+#include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -27,12 +29,17 @@
 #include <asm/pgd_pair.h>
 #include <asm/pti.h>
 #include <asm/pti_ldt.h>
+#include <asm/tlbflush.h>
 
 #include "pti_exposure.h"
 #include "pti_mode.h"
 
 /* The policy table may be gone when these are exposed. */
 static struct pti_row pti_runtime_rows[PTI_NR_RUNTIME_ROWS] __ro_after_init;
+
+/* How many need a row that is exposed on all CPUs or on none. */
+static unsigned int pti_users[PTI_NR_RUNTIME_ROWS];
+static DEFINE_MUTEX(pti_users_lock);
 
 /* Serialises changes of the leaves of run-time rows; taken with preemption off. */
 static DEFINE_RAW_SPINLOCK(pti_lock);
@@ -561,4 +568,86 @@ void pti_conceal(enum pti_runtime_row row, void *addr, size_t size)
 {
 	if (cpu_feature_enabled(X86_FEATURE_PTI))
 		pti_change(row, addr, size, pti_conceal_pages);
+}
+
+/* Expose or conceal a row on each CPU. */
+static void pti_change_all(enum pti_runtime_row nr,
+			   void (*change)(enum pti_runtime_row row, void *addr, size_t size))
+{
+	struct pti_range range;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		range = pti_row_range(&pti_runtime_rows[nr], cpu);
+		change(nr, (void *)range.start, range.end - range.start);
+	}
+}
+
+/**
+ * pti_use() - a task or an event needs a run-time row
+ * @row: which row; its pages are mapped in the kernel as long as it runs
+ *
+ * The first one to need it has it exposed on all CPUs.
+ *
+ * Context: process, may sleep.
+ */
+void pti_use(enum pti_runtime_row row)
+{
+	if (!cpu_feature_enabled(X86_FEATURE_PTI))
+		return;
+
+	mutex_lock(&pti_users_lock);
+	if (!pti_users[row]++)
+		pti_change_all(row, pti_expose);
+	mutex_unlock(&pti_users_lock);
+}
+
+/**
+ * pti_unuse() - what pti_use() was called for does not need the row any more
+ * @row: which row
+ *
+ * After the last one it is in no user page table, and in no TLB as one that is.
+ *
+ * Context: process, may sleep.
+ */
+void pti_unuse(enum pti_runtime_row row)
+{
+	if (!cpu_feature_enabled(X86_FEATURE_PTI))
+		return;
+
+	mutex_lock(&pti_users_lock);
+	if (!--pti_users[row]) {
+		pti_change_all(row, pti_conceal);
+		flush_tlb_all();
+	}
+	mutex_unlock(&pti_users_lock);
+}
+
+/**
+ * pti_may_be_global() - may the kernel's leaf in the cpu_entry_area be global?
+ * @addr: a page of the cpu_entry_area that is about to be mapped
+ *
+ * A global leaf serves user mode, whatever its page table says: it has to stand in
+ * that, too. What is mapped after boot comes and goes, and is not global.
+ *
+ * Context: any; one CPU during boot.
+ * Return: true if it may.
+ */
+bool __ref pti_may_be_global(unsigned long addr)
+{
+	unsigned long offset = (addr - CPU_ENTRY_AREA_PER_CPU) % CPU_ENTRY_AREA_SIZE;
+	const struct pti_row *row;
+	unsigned long at;
+
+	if (!boot_cpu_has(X86_FEATURE_PTI))
+		return true;
+	if (system_state != SYSTEM_BOOTING)
+		return false;
+
+	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++) {
+		at = row->where == PTI_AT_CEA ? offset : addr;
+		if ((row->flags & PTI_GLOBAL) && at >= row->start && at - row->start < row->size)
+			return true;
+	}
+	return false;
 }

@@ -18,6 +18,7 @@
 #include <linux/string_choices.h>
 
 #include <asm/hypervisor.h>
+#include <asm/proto.h>
 #include <asm/pti.h>
 #include <asm/tlbflush.h>
 
@@ -146,6 +147,8 @@ void __init pti_give_up(const char *reason)
 		load_cr3(swapper_pg_dir);
 		cr4_clear_bits(X86_CR4_PCIDE);
 	}
+	/* System calls have isolated heads by now. */
+	syscall_init();
 	pti_reason = reason;
 }
 

@@ -5,12 +5,8 @@
  */
 #include <linux/build_bug.h>
 #include <linux/container_of.h>
-#include <linux/cpumask.h>
 #include <linux/stddef.h>
 
-#include <asm/current.h>
-#include <asm/nospec-branch.h>
-#include <asm/sections.h>
 
 #include "pti_tlb.h"
 
@@ -45,46 +41,4 @@ static_assert(TLB_NR_DYN_ASIDS <= (typeof_member(struct tlb_state, next_asid))~0
 void pti_enable_lam(unsigned long lam)
 {
 	this_cpu_or(pti_pcid.user_cr3, lam);
-}
-
-/* Does [@addr, @end] meet @size bytes from @start on? */
-static bool meets(unsigned long addr, unsigned long end, const void *start, size_t size)
-{
-	return end >= (unsigned long)start && addr < (unsigned long)start + size;
-}
-
-/**
- * pti_entry_uses() - do entries or exits use memory in a range?
- * @addr: first byte
- * @end: last byte
- *
- * A data breakpoint there would be a #DB in the middle of each exit. On what the
- * entry of #DB itself uses, before a handler takes DR7 away, it would be a #DB that
- * takes over the stack of the first one. That is:
- *
- *	x86_spec_ctrl_current	IBRS_ENTER writes its value to the MSR
- *	x86_pred_cmd		so does UNTRAIN_RET where it is an IBPB
- *	pcpu_hot		sync_regs() is on the IST stack when it reads where the
- *				thread stack is
- *	fixed_percpu_data	exc_debug_kernel() may have a stack canary
- *
- * VERW has its operand in the entry text.
- *
- * Context: any.
- * Return: true if they do, on any CPU.
- */
-bool pti_entry_uses(unsigned long addr, unsigned long end)
-{
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		if (meets(addr, end, &per_cpu(pti_pcid, cpu), sizeof(struct pti_pcid)) ||
-		    meets(addr, end, &per_cpu(pcpu_hot, cpu), sizeof(struct pcpu_hot)) ||
-		    meets(addr, end, &per_cpu(fixed_percpu_data, cpu),
-			  sizeof(struct fixed_percpu_data)) ||
-		    meets(addr, end, &per_cpu(x86_spec_ctrl_current, cpu), sizeof(u64)))
-			return true;
-	}
-	return meets(addr, end, &x86_pred_cmd, sizeof(x86_pred_cmd)) ||
-	       meets(addr, end, __entry_text_start, __entry_text_end - __entry_text_start);
 }

@@ -5,11 +5,15 @@
  *
  * The parts, one file each:
  *   arch/x86/entry/switch_cr3.S	the CR3 switch of the entry code
+ *   arch/x86/entry/isolated_*.S	entry heads and exit tails of their own
+ *   asm/pti_entry.h, pti_text.h	what C has to know of those
+ *   asm/pti_io_bitmap.h		the I/O bitmap of a task
  *   arch/x86/mm/pgd_pair.c		pairs of roots, mirroring of the user half
  *   arch/x86/mm/pti_exposure.c		what the user page table shows, and why
  *   arch/x86/mm/pti.c			the mapper that puts it there
  *   arch/x86/mm/pti_pcid.h		PCIDs and the flushes owed to them
  *   arch/x86/mm/pti_tlb.[ch]		what tlb.c does about them
+ *   arch/x86/mm/pti_entry.c		what entries use, and no breakpoint may be set on
  *   arch/x86/mm/pti_ldt.c		the LDT of a process
  *   arch/x86/mm/pti_mode.c		the decision at boot, and the status
  *   arch/x86/mm/pti_debugfs.c		the exposure, for people to read
@@ -32,15 +36,19 @@
 
 #include <linux/types.h>
 
-struct mm_struct;
-
 /**
  * enum pti_runtime_row - rows of the exposure that come and go
  * @PTI_DS_BUFFERS: BTS and PEBS buffers in a CPU's cpu_entry_area
+ * @PTI_DEBUG_STORE: what says where those are
+ * @PTI_IO_BITMAP: the I/O bitmap behind a CPU's TSS
  * @PTI_NR_RUNTIME_ROWS: how many there are
  */
 enum pti_runtime_row {
 	PTI_DS_BUFFERS,
+	PTI_DEBUG_STORE,
+#ifdef CONFIG_X86_IOPL_IOPERM
+	PTI_IO_BITMAP,
+#endif
 	PTI_NR_RUNTIME_ROWS,
 };
 
@@ -54,8 +62,10 @@ void pti_decide(void);
 void pti_init(void);
 void pti_expose(enum pti_runtime_row row, void *addr, size_t size);
 void pti_conceal(enum pti_runtime_row row, void *addr, size_t size);
+void pti_use(enum pti_runtime_row row);
+void pti_unuse(enum pti_runtime_row row);
+bool pti_may_be_global(unsigned long addr);
 void pti_enable_lam(unsigned long lam);
-bool pti_entry_uses(unsigned long addr, unsigned long end);
 
 #else
 
@@ -66,11 +76,13 @@ static inline void pti_decide(void) { }
 static inline void pti_init(void) { }
 static inline void pti_expose(enum pti_runtime_row row, void *addr, size_t size) { }
 static inline void pti_conceal(enum pti_runtime_row row, void *addr, size_t size) { }
+static inline void pti_use(enum pti_runtime_row row) { }
+static inline void pti_unuse(enum pti_runtime_row row) { }
 static inline void pti_enable_lam(unsigned long lam) { }
 
-static inline bool pti_entry_uses(unsigned long addr, unsigned long end)
+static inline bool pti_may_be_global(unsigned long addr)
 {
-	return false;
+	return true;
 }
 
 #endif /* CONFIG_MITIGATION_PAGE_TABLE_ISOLATION */

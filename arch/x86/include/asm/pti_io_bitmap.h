@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Page-table isolation: the I/O bitmaps behind the TSSs are in the user page tables
+ * while a task has one, which is while it has TIF_IO_BITMAP.
+ */
+#ifndef _ASM_X86_PTI_IO_BITMAP_H
+#define _ASM_X86_PTI_IO_BITMAP_H
+
+#include <linux/sched.h>
+
+#include <asm/io_bitmap.h>
+#include <asm/pti.h>
+
+#if defined(CONFIG_MITIGATION_PAGE_TABLE_ISOLATION) && defined(CONFIG_X86_IOPL_IOPERM)
+
+/**
+ * pti_get_io_bitmap() - a task is going to have an I/O bitmap
+ * @tsk: the task, current or one that does not run yet; it may have one already
+ *
+ * Context: process, may sleep.
+ */
+static inline void pti_get_io_bitmap(struct task_struct *tsk)
+{
+	if (!test_and_set_tsk_thread_flag(tsk, TIF_IO_BITMAP))
+		pti_use(PTI_IO_BITMAP);
+}
+
+/**
+ * pti_put_io_bitmap() - a task has lost its I/O bitmap
+ * @tsk: the task, current or one that never ran; it may have had none
+ *
+ * The TSS must not point to the bitmap when a task without one is switched to.
+ *
+ * Context: process, may sleep.
+ */
+static inline void pti_put_io_bitmap(struct task_struct *tsk)
+{
+	if (!test_and_clear_tsk_thread_flag(tsk, TIF_IO_BITMAP))
+		return;
+
+	if (tsk == current) {
+		preempt_disable();
+		tss_update_io_bitmap();
+		preempt_enable();
+	}
+	pti_unuse(PTI_IO_BITMAP);
+}
+
+#else
+
+static inline void pti_get_io_bitmap(struct task_struct *tsk)
+{
+	set_tsk_thread_flag(tsk, TIF_IO_BITMAP);
+}
+
+static inline void pti_put_io_bitmap(struct task_struct *tsk) { }
+
+#endif
+#endif /* _ASM_X86_PTI_IO_BITMAP_H */
