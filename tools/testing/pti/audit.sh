@@ -95,9 +95,6 @@ fi
 row=$(model_row "$model") || exit 2
 # Rows of exposure.expected with a condition.
 when=
-case $(column "$row" 6) in
-*vendor=GenuineIntel*|corei7_*) when="$when --when intel" ;;
-esac
 case " $append " in
 *" vsyscall=emulate "*) when="$when --when vsyscall=emulate" ;;
 esac

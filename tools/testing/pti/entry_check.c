@@ -14,7 +14,9 @@
  *		 ways in begin with an ENDBR64 that the kernel lets stand
  *	cr3	 CR3 is switched once on the way in and at last on the way out, to a value
  *		 that came from CR3 or from user_cr3, with the PCID of its page table; an
- *		 interrupted kernel finds the page table that it was on
+ *		 interrupted kernel finds the page table that it was on, or, with a table of
+ *		 where to go on, the kernel's: each path is followed from there, too, as it
+ *		 goes on after an interruption at each instruction on the user page table
  *	user_cr3 a flush that is owed to the user PCID is paid, and once
  *	off	 without isolation CR3 is let alone
  *	gs	 per-CPU memory is touched, and C called, with the kernel's GS base; user
@@ -26,6 +28,8 @@
  *	register user mode and an interrupted kernel get each register back as C or the
  *		 way in left it in pt_regs
  *	frame	 IRET finds a frame, and in it the words that belong there
+ *	left	 nothing of the kernel's stays on a stack that the user page table maps, when
+ *		 C runs or the path is over
  *	lacks	 no instruction is executed that the CPU has not
  *	reach	 each instruction of the entry text is on a path, of some set
  *	orc	 the unwinder has data, and finds a frame where they say

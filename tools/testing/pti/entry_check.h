@@ -32,6 +32,7 @@
 #define MAX_FEATURES	1024
 #define MAX_SLOTS	120
 #define MAX_ROOTS	1024
+#define TRAMPOLINE_BYTES 512
 
 /* Ends the run with status 2, "could not tell" */
 void __printf(1, 2) __attribute((noreturn)) cannot(const char *fmt, ...);
@@ -102,6 +103,7 @@ enum region {
 	R_ESPFIX_RW,		/* espfix page, as the kernel writes it */
 	R_ESPFIX,		/* the same words, read-only */
 	R_PERCPU,		/* n: address in the per-CPU section */
+	R_TRAMPOLINE,		/* R_TRAMPOLINE + n: where IST entry n has the CPU push */
 };
 
 struct slot {
@@ -141,7 +143,9 @@ struct state {
 	__u8 said;		/* NOFLUSH was set in pti_pcid.user_cr3 */
 	__u8 cr3_in, gs_in;	/* to be found again by an IRET to the kernel */
 	__u8 via;		/* enum via, until C has run */
-	__u8 pad[4];
+	__u8 of_kernel;		/* what was found in the registers is the kernel's */
+	__u8 resumed;		/* it was interrupted, and goes on on the kernel page table */
+	__u8 pad[2];
 	__u32 nslots, pad2;
 	struct slot slot[MAX_SLOTS];
 	/* not part of what is remembered */
@@ -166,6 +170,8 @@ const char *value_text(const struct value *v);
 const char *region_name(__u32 region);
 struct value slot_read(const struct state *st, __u32 region, __s64 off, int size);
 void slot_write(struct state *st, __u32 region, __s64 off, int size, struct value v);
+bool is_left_visible(__u32 region);
+struct value settled(struct value v);
 void slots_forget_below(struct state *st, __u32 region, __s64 off);
 void slots_keep_only(struct state *st, __u32 r1, __s64 off1, __u32 r2, __s64 off2);
 void flags_unknown(struct state *st);
@@ -196,6 +202,15 @@ struct image {
 	__u64 text_start, text_end;	/* entry text */
 	struct gate *gate;
 	size_t ngates;
+	/*
+	 * Rows of three addresses, or NULL: what was interrupted on the user page table from
+	 * the first to before the second goes on at the third, on the kernel page table.
+	 */
+	const __u64 *redo;
+	size_t nredo;
+	__u64 redo_at;			/* where the first one is */
+	__u64 iret_from, iret, redo_iret;
+	unsigned int stack_pages;	/* of an exception stack */
 };
 
 extern struct image img;
@@ -206,6 +221,7 @@ const void *image_at(__u64 addr, size_t size);		/* NULL: not there */
 __u64 image_symbol(const char *name);			/* 0: none */
 const char *place(__u64 addr);				/* SYMBOL+OFFSET */
 const struct symbol *percpu_symbol(__u64 addr);
+__u64 redo(__u64 ip);
 bool extable_find(__u64 addr, __u64 *fixup);
 void gates_find(void);
 
@@ -307,6 +323,7 @@ bool policy_image(__u64 addr, int size, enum access how);
 bool policy_cannot_fault(const cs_insn *in);
 struct value policy_percpu_load(const struct state *st, __u64 addr, int size);
 bool policy_followed(__u64 addr);
+void policy_left(struct state *st);
 bool policy_c_result(const char *name, struct state *st);
 
 /* entry_check_orc.c */

@@ -113,6 +113,8 @@ enum outcome call_c(struct state *st)
 		wrong(st, "stack", "calls %s, and RSP is %s", name, value_text(&sp));
 		return STOP;
 	}
+	if (strcmp(name, "fixup_bad_iret"))
+		policy_left(st);
 	slots_keep_only(st, sp.id, sp.n, regs.kind == V_PTR ? regs.id : sp.id,
 			regs.kind == V_PTR ? regs.n : sp.n);
 	if (regs.kind == V_PTR) {
@@ -173,6 +175,7 @@ static void check_user_exit(struct state *st, enum way_out out)
 {
 	int i;
 
+	policy_left(st);
 	if (cur->pti && (st->cr3.id & CR3_TABLE) !=
 	    (CR3_IS_USER | (cur->pcid ? CR3_IS_USER_PCID : 0U)))
 		wrong(st, "cr3", "to user mode on the kernel page table");
@@ -234,7 +237,11 @@ static enum outcome do_iret(struct state *st)
 		return GO_ON;
 	}
 	check_frame(st, false);
-	if (cur->pti && ((st->cr3.id & CR3_IS_USER) != 0) != st->cr3_in)
+	policy_left(st);
+	if (cur->pti && img.redo) {
+		if (st->cr3.id & CR3_IS_USER)
+			wrong(st, "cr3", "back to the kernel on the user page table");
+	} else if (cur->pti && ((st->cr3.id & CR3_IS_USER) != 0) != st->cr3_in)
 		wrong(st, "cr3", "back to the kernel on the %s page table, it was on the other",
 		      st->cr3.id & CR3_IS_USER ? "user" : "kernel");
 	if (st->gs != st->gs_in)

@@ -261,10 +261,17 @@ void gates_find(void)
 {
 	__u64 from = need_symbol("__irqentry_text_start");
 	__u64 to = need_symbol("__irqentry_text_end");
+	bool isolated = false;
 	size_t i;
 
 	if (!gates_of_table("def_idts") || !gates_of_table("apic_idts"))
 		cannot("%s: no tables def_idts and apic_idts to read the gates from", img.file);
+	for (i = 0; i < img.syms.n; i++)
+		/* The compiler puts a number behind the name of what is static in a function */
+		if (!strncmp(img.syms.v[i].name, "pti_gates", 9))
+			isolated = gates_of_table(img.syms.v[i].name);
+	if (img.redo && !isolated)
+		cannot("%s: no table pti_gates to read the gates from", img.file);
 	gates_of_table("early_idts");
 	gates_of_table("early_pf_idts");
 	gates_of_table("ia32_idt");
@@ -279,6 +286,39 @@ void gates_find(void)
 		    strncmp(s->name, "asm_xenpv_", 10) && strncmp(s->name, "asm_exc_xen_", 12))
 			gate_add(s->name, s->addr, -1, 0);
 	}
+}
+
+/* Where what was interrupted there on the user page table goes on */
+__u64 redo(__u64 ip)
+{
+	size_t i;
+
+	/* The last instructions of IRET to user mode are those of one to the kernel, too */
+	if (ip > img.iret_from && ip <= img.iret)
+		return img.redo_iret;
+	for (i = 0; i < img.nredo; i++)
+		if (ip >= img.redo[3 * i] && ip < img.redo[3 * i + 1])
+			return img.redo[3 * i + 2];
+	return ip;
+}
+
+static void redo_find(void)
+{
+	const struct symbol *stacks = symbol_find(&img.syms, "exception_stacks");
+	__u64 from = image_symbol("isolated_redo_table");
+	__u64 to = image_symbol("isolated_redo_table_end");
+
+	img.stack_pages = stacks ? stack_pages(stacks->size) : CEA_STACK_PAGES;
+	if (!from)
+		return;
+	img.redo = image_at(from, to - from);
+	img.nredo = (to - from) / (3 * sizeof(*img.redo));
+	img.redo_at = from;
+	img.iret_from = image_symbol("restore_regs_and_return_to_kernel");
+	img.iret = image_symbol("native_irq_return_iret");
+	img.redo_iret = image_symbol("isolated_redo_iret");
+	if (!img.redo || !img.nredo)
+		cannot("%s: isolated_redo_table has no rows", img.file);
 }
 
 void image_read(const char *file)
@@ -296,4 +336,5 @@ void image_read(const char *file)
 	if (img.text_end <= img.text_start ||
 	    !image_at(img.text_start, img.text_end - img.text_start))
 		cannot("%s: no entry text in the file", file);
+	redo_find();
 }

@@ -88,6 +88,11 @@ bool policy_region(__u32 region, __s64 off, int size, enum access how)
 	 */
 	if (region == R_IST + 5 || region == R_VC2)
 		return how != A_EXEC;
+	/* The rows are those of a kernel with trampolines; one without shows these stacks */
+	if (region > R_IST && region <= R_IST + 4)
+		return !img.redo && how != A_EXEC;
+	if (region >= R_TRAMPOLINE)
+		return how != A_EXEC && off + size <= 0 && off >= -TRAMPOLINE_BYTES;
 	for (i = 0; i < rows.n; i++) {
 		const struct row *r = &rows.v[i];
 
@@ -191,6 +196,7 @@ bool policy_followed(__u64 addr)
 	static const char * const names[] = {
 		"retbleed_", "srso_", "its_return_thunk", "call_depth_return_thunk",
 		"entry_untrain_ret", "entry_ibpb", "clear_bhb_loop", "ret_from_fork_asm",
+		"isolated_",
 	};
 	const struct symbol *s;
 	size_t i;
@@ -202,6 +208,36 @@ bool policy_followed(__u64 addr)
 		if (!strncmp(s->name, names[i], strlen(names[i])))
 			return true;
 	return false;
+}
+
+/* Does a word tell something of the kernel, its memory, or where that is? */
+static bool is_kernels(const struct state *st, const struct value *v)
+{
+	switch (v->kind) {
+	case V_NUMBER:
+	case V_CS:
+		return false;
+	case V_CONST:
+		return v->n < 0 && image_at(v->n, 1);
+	case V_IN:
+		return st->of_kernel && v->id != IN_FLAGS && v->id != IN_SS;
+	default:
+		return true;
+	}
+}
+
+/* When C is called and when a path is over: nothing of that is on stacks that are shown */
+void policy_left(struct state *st)
+{
+	__u32 i;
+
+	for (i = 0; cur->pti && i < st->nslots; i++) {
+		const struct slot *s = &st->slot[i];
+
+		if (is_left_visible(s->region) && is_kernels(st, &s->v))
+			wrong(st, "left", "%s is left at %s%+d", value_text(&s->v),
+			      region_name(s->region), s->off);
+	}
 }
 
 /* The pt_regs at RDI, as they lie at another place now */

@@ -99,6 +99,11 @@ static void add(struct state *out, size_t max, size_t *n, struct state *st, cons
 	out[(*n)++] = *st;
 }
 
+static bool is_isolated(const char *name)
+{
+	return !strncmp(name, "isolated_", 9);
+}
+
 static void gate_roots(const struct gate *g, struct state *out, size_t max, size_t *n)
 {
 	static const char * const from[2][2] = {
@@ -106,17 +111,26 @@ static void gate_roots(const struct gate *g, struct state *out, size_t max, size
 		{ "the kernel (user CR3, user GS)", "the kernel (user CR3, kernel GS)" },
 	};
 	struct state st = fresh(g->addr, true, GS_USER);
-	__u32 stack = g->ist ? R_IST + g->ist : R_ENTRY;
+	bool isolated = is_isolated(g->name);
+	__u32 stack = g->ist ? (isolated ? R_TRAMPOLINE : R_IST) + g->ist : R_ENTRY;
 	int t, gs;
 
+	/* Isolated, the gates are others; those stay if isolation was given up */
+	if (cur->pti && img.redo && g->ist && !isolated && g->ist <= 4)
+		return;
+
+	/* Of #DF from user mode C does not return, and its way back would be none */
 	frame(&st, stack, 0, val(V_IN, IN_RIP, 0), true, g->vector);
-	add(out, max, n, &st, g->name, "user mode");
-	lands(&out[*n - 1]);
+	if (!isolated || g->vector != 8) {
+		add(out, max, n, &st, g->name, "user mode");
+		lands(&out[*n - 1]);
+	}
 	for (t = 0; t <= cur->pti; t++) {
 		for (gs = 0; gs < 2; gs++) {
 			if (!g->ist && (t || gs == GS_USER))
 				continue;
 			st = fresh(g->addr, t, gs);
+			st.of_kernel = 1;
 			frame(&st, g->ist ? stack : R_FOUND, 0, val(V_RIP, 0, 0), false,
 			      g->vector);
 			add(out, max, n, &st, g->name, from[t][gs]);
@@ -149,6 +163,17 @@ void roots_need(void)
 	}
 }
 
+/*
+ * What the MSRs of system calls can hold.  An isolated kernel has heads of its own there,
+ * but for what ignores 32-bit SYSCALL.
+ */
+static bool is_head(const char *name)
+{
+	if (!cur->pti || !img.redo || !strcmp(name, "entry_SYSCALL32_ignore"))
+		return !strncmp(name, "entry_SYSCALL", 13) || !strncmp(name, "entry_SYSENTER", 14);
+	return !strncmp(name, "isolated_SYSCALL", 16) || !strncmp(name, "isolated_SYSENTER", 17);
+}
+
 size_t roots_first(struct state *out, size_t max)
 {
 	const struct symbol *s;
@@ -162,12 +187,11 @@ size_t roots_first(struct state *out, size_t max)
 	for (i = 0; i < img.syms.n; i++) {
 		s = &img.syms.v[i];
 		if (!s->size || s->addr < img.text_start || s->addr >= img.text_end ||
-		    (strncmp(s->name, "entry_SYSCALL", 13) &&
-		     strncmp(s->name, "entry_SYSENTER", 14)))
+		    !is_head(s->name))
 			continue;
 		st = fresh(s->addr, true, GS_USER);
 		st.via = strstr(s->name, "compat") ? VIA_SYSCALL32 : VIA_SYSCALL;
-		if (!strncmp(s->name, "entry_SYSENTER", 14)) {
+		if (strstr(s->name, "_SYSENTER")) {
 			st.via = VIA_SYSENTER;
 			st.reg[IN_RSP] = val(V_PTR, R_ENTRY, 0);
 		}

@@ -25,6 +25,8 @@ const char *region_name(__u32 region)
 
 	if (region >= R_IST && region < R_THREAD)
 		return ist[region - R_IST];
+	if (region >= R_TRAMPOLINE)
+		return "trampoline";
 	switch (region) {
 	case R_ENTRY:
 		return "entry_stack";
@@ -140,7 +142,7 @@ void slot_write(struct state *st, __u32 region, __s64 off, int size, struct valu
 	i = slot_find(st, region, off - 7);
 	while (i < st->nslots && st->slot[i].region == region && st->slot[i].off < off + size)
 		slots_remove(st, i, 1);
-	if (size != 8 || v.kind == V_JUNK)
+	if ((size != 8 || v.kind == V_JUNK) && !is_left_visible(region))
 		return;
 	if (st->nslots == MAX_SLOTS)
 		cannot("%s: more than %d words of stacks", place(st->ip), MAX_SLOTS);
@@ -151,10 +153,35 @@ void slot_write(struct state *st, __u32 region, __s64 off, int size, struct valu
 	st->nslots++;
 }
 
+/* Stacks whose words stay where user mode's page table shows them, popped or not */
+bool is_left_visible(__u32 region)
+{
+	return img.redo && (region == R_ENTRY || region >= R_TRAMPOLINE);
+}
+
+/*
+ * A pointer that has left a trampoline upwards is one into the exception stack: both lie
+ * in the same CPU's area, as the picture in exposure.expected has it.
+ */
+struct value settled(struct value v)
+{
+	__s64 distance;
+	__u32 n;
+
+	if (v.kind != V_PTR || v.id <= R_TRAMPOLINE || v.n <= 0)
+		return v;
+	n = v.id - R_TRAMPOLINE;
+	distance = (CEA_STACKS + n * (1 + img.stack_pages)) * PAGE_SIZE - PAGE_SIZE -
+		   n * TRAMPOLINE_BYTES;
+	return val(V_PTR, R_IST + n, v.n - distance);
+}
+
 void slots_forget_below(struct state *st, __u32 region, __s64 off)
 {
 	__u32 i = slot_find(st, region, -(1LL << 31)), n = 0;
 
+	if (is_left_visible(region))
+		return;
 	while (i + n < st->nslots && st->slot[i + n].region == region &&
 	       st->slot[i + n].off < off)
 		n++;

@@ -179,6 +179,11 @@ static bool touch(struct state *st, const struct loc *l, int size, enum access h
 	}
 }
 
+static bool in_redo_table(__u64 addr)
+{
+	return addr >= img.redo_at && addr - img.redo_at < img.nredo * 3 * sizeof(*img.redo);
+}
+
 static struct value load(const struct state *st, const struct loc *l, int size)
 {
 	const struct symbol *s;
@@ -189,6 +194,11 @@ static struct value load(const struct state *st, const struct loc *l, int size)
 	case L_PERCPU:
 		return policy_percpu_load(st, l->at, size);
 	case L_IMAGE:
+		/* To where it leads, redo() looks up for the path itself */
+		if (in_redo_table(l->at))
+			return (l->at - img.redo_at) % (3 * sizeof(*img.redo)) == 2 * sizeof(*img.redo) ?
+			       val(V_RIP, 0, 0) :
+			       val(V_CONST, 0, *(const __u64 *)image_at(l->at, 8));
 		s = symbol_at(&img.syms, l->at);
 		if (s && (!strcmp(s->name, "__per_cpu_offset") ||
 			  !strcmp(s->name, "pcpu_unit_offsets")))
@@ -314,6 +324,8 @@ static bool cr3_write(struct state *st, struct value v)
 		wrong(st, "user_cr3", "the user CR3 is written with NOFLUSH, whatever is owed");
 	if ((v.id ^ st->cr3.id) & CR3_IS_USER)
 		st->switches += st->in_entry;
+	else if (st->resumed && !(v.id & CR3_IS_USER))
+		st->switches += st->in_entry;
 	else
 		wrong(st, "cr3", "CR3 is written, and is of the %s page table already",
 		      v.id & CR3_IS_USER ? "user" : "kernel");
@@ -324,6 +336,7 @@ static bool cr3_write(struct state *st, struct value v)
 		st->said = 0;
 	/* It serialises (SDM 3A, "Serializing Instructions") */
 	st->fence = 0;
+	st->resumed = 0;
 	return true;
 }
 
@@ -356,7 +369,7 @@ static enum outcome do_lea(struct state *st, const cs_insn *in)
 	struct value v = val(V_JUNK, 0, 0);
 
 	if (l.kind == L_STACK)
-		v = val(V_PTR, l.region, l.at);
+		v = settled(val(V_PTR, l.region, l.at));
 	else if (l.kind == L_IMAGE && op[1].mem.index == X86_REG_INVALID)
 		v = val(V_CONST, 0, l.at);
 	reg_write(st, op[0].reg, v);
@@ -459,7 +472,7 @@ static struct value arith(unsigned int id, struct value a, struct value b)
 	}
 	if (a.kind == V_PTR && b.kind == V_CONST && (id == X86_INS_ADD || id == X86_INS_SUB)) {
 		a.n += id == X86_INS_ADD ? b.n : -b.n;
-		return a;
+		return settled(a);
 	}
 	if (a.kind == V_CR3 && b.kind == V_CONST &&
 	    (id == X86_INS_AND || id == X86_INS_OR || id == X86_INS_XOR))
@@ -615,6 +628,29 @@ static enum outcome do_other(struct state *st, const cs_insn *in)
 	return GO_ON;
 }
 
+/* REP MOVSQ of a number of words that is known, from stack to stack */
+static enum outcome do_movs(struct state *st, const cs_insn *in)
+{
+	struct value *n = &st->reg[1], *from = &st->reg[6], *to = &st->reg[7];
+	struct loc l = { .kind = L_STACK };
+
+	if (in->detail->x86.prefix[0] != X86_PREFIX_REP || n->kind != V_CONST ||
+	    from->kind != V_PTR || to->kind != V_PTR)
+		return do_other(st, in);
+	for (; n->n; n->n--, from->n += 8, to->n += 8) {
+		l.region = from->id;
+		l.at = from->n;
+		if (!touch(st, &l, 8, A_READ))
+			return STOP;
+		l.region = to->id;
+		l.at = to->n;
+		if (!touch(st, &l, 8, A_WRITE))
+			return STOP;
+		slot_write(st, to->id, to->n, 8, slot_read(st, from->id, from->n, 8));
+	}
+	return GO_ON;
+}
+
 enum outcome step(struct state *st, const cs_insn *in, __u64 *other)
 {
 	const cs_x86_op *op = in->detail->x86.operands;
@@ -669,6 +705,9 @@ enum outcome step(struct state *st, const cs_insn *in, __u64 *other)
 		break;
 	case X86_INS_LEA:
 		what = do_lea(st, in);
+		break;
+	case X86_INS_MOVSQ:
+		what = do_movs(st, in);
 		break;
 	case X86_INS_PUSH:
 		if (!op_read(st, in, 0, &v))

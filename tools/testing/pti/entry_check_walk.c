@@ -109,6 +109,24 @@ static void visit(const cs_insn *in)
 		visited[at + i] |= INSIDE;
 }
 
+/*
+ * What comes at any instruction is followed by itself, from its gate; here it is over, and
+ * has left the kernel page table in CR3.
+ */
+static void interrupt_here(const struct state *st)
+{
+	struct state again = *st;
+
+	again.ip = redo(st->ip);
+	again.cr3 = val(V_CR3, 0, 0);
+	again.said = 0;
+	again.fence = 0;
+	again.switches = 0;
+	again.resumed = 1;
+	again.path = path_add(st->path, st->ip, "interrupted");
+	push(&again);
+}
+
 static void one_path(struct state *st)
 {
 	const cs_insn *in;
@@ -147,6 +165,8 @@ static void one_path(struct state *st)
 		}
 		visit(in);
 		orc_check(st);
+		if (img.redo && on_user_table(st))
+			interrupt_here(st);
 		if (st->gs == GS_USER && extable_find(st->ip, &resume))
 			fault_here(st, resume);
 		next = in->address + in->size;

@@ -56,6 +56,15 @@ static __u64 find_beacon(struct audit *a, const struct cpu_state *c)
 	return memcmp(b.magic, BEACON_MAGIC, sizeof(b.magic)) ? 0 : leaf.pa;
 }
 
+/* Whether the program may have I/O ports in this phase */
+static bool has_ports(struct audit *a, __u64 frame)
+{
+	struct beacon b;
+
+	return a->load || (guest_read(&a->guest, frame, &b, sizeof(b)) &&
+			   !strncmp(b.name, "ioperm", sizeof(b.name)));
+}
+
 static enum vm_result count_phase(struct session *s, __u64 frame)
 {
 	struct phase *p;
@@ -108,8 +117,10 @@ static enum vm_result one_stop(struct session *s, bool *started)
 		return r;
 	for (i = 0; i < n; i++) {
 		beacon[i] = find_beacon(a, &cpus[i]);
-		if (beacon[i])
+		if (beacon[i]) {
 			*started = true;
+			a->ports_may = has_ports(a, beacon[i]);
+		}
 		if (beacon[i] && s->dump && !s->dumped)
 			dump(s, &cpus[i]);
 	}
@@ -386,6 +397,7 @@ int main(int argc, char **argv)
 		case 'l':
 			s.wanted = strtoul(optarg, NULL, 0);
 			s.audit.load = true;
+			s.audit.ports_may = true;
 			if (!s.wanted)
 				complain();
 			break;

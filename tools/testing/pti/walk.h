@@ -272,6 +272,8 @@ struct audit {
 	 * the middle of a change of its LDT.
 	 */
 	bool load;
+	/* A process may have I/O ports now; one that runs in user mode has some */
+	bool ports_may, ports_must;
 	struct rows rows;
 	unsigned int stack_pages;	/* of an exception stack in this kernel */
 	struct stats stats;
@@ -324,6 +326,7 @@ const struct symbol *symbol_at(const struct symbols *s, __u64 addr);
 /* walk_facts.c */
 void facts_learn(struct audit *a, const struct cpu_state *cpus, int n);
 void facts_hold(struct audit *a, const struct cpu_state *cpus, int n);
+bool ports_in_use(const struct audit *a, const struct cpu_state *cpus, int n);
 
 /* walk_expect.c */
 int expect_parse(struct rows *rows, FILE *f, const char *name);

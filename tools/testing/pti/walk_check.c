@@ -563,6 +563,7 @@ void check_stop(struct audit *a, const struct cpu_state *cpus, int n)
 	}
 	a->stats.stops++;
 	facts_hold(a, cpus, n);
+	a->ports_must = ports_in_use(a, cpus, n);
 	for (i = 0; i < n; i++) {
 		bool user_table = cpus[i].cr3 & CR3_USER;
 

@@ -15,18 +15,22 @@
 /* Offsets in the 64-bit TSS (SDM 3A, "Task Management in 64-bit Mode") */
 #define TSS_RSP0	4
 #define TSS_IST1	36
+#define TSS_IO_BASE	102
 
-/* Pages of a CPU's area: see the picture in exposure.expected */
+/* Linux has the bitmaps within so many bytes, or says that there is none by more */
+#define IO_BASE_END	0x3000
+
+/* Places in a CPU's area: see the picture in exposure.expected */
 #define PAGE_TSS	2
 static const struct {
 	const char *name;
-	unsigned int tss, top;
+	unsigned int tss, top;		/* bytes */
 } stacks[] = {
-	{ "RSP0",	TSS_RSP0,	2 },
-	{ "IST1",	TSS_IST1,	10 },
-	{ "IST2",	TSS_IST1 + 8,	13 },
-	{ "IST3",	TSS_IST1 + 16,	16 },
-	{ "IST4",	TSS_IST1 + 24,	19 },
+	{ "RSP0",	TSS_RSP0,	2 * PAGE_SIZE },
+	{ "IST1",	TSS_IST1,	PAGE_SIZE + 1 * 512 },
+	{ "IST2",	TSS_IST1 + 8,	PAGE_SIZE + 2 * 512 },
+	{ "IST3",	TSS_IST1 + 16,	PAGE_SIZE + 3 * 512 },
+	{ "IST4",	TSS_IST1 + 24,	PAGE_SIZE + 4 * 512 },
 };
 
 static __u64 kernel_root(const struct cpu_state *c)
@@ -127,7 +131,7 @@ void facts_hold(struct audit *a, const struct cpu_state *cpus, int n)
 			continue;
 		}
 		for (s = 0; s < ARRAY_SIZE(stacks); s++) {
-			__u64 want = f->cea[i] + cea_page(a, stacks[s].top) * PAGE_SIZE, top;
+			__u64 want = f->cea[i] + stacks[s].top, top;
 
 			memcpy(&top, tss + stacks[s].tss, sizeof(top));
 			if (top != want)
@@ -135,4 +139,19 @@ void facts_hold(struct audit *a, const struct cpu_state *cpus, int n)
 					i, stacks[s].name, top, want);
 		}
 	}
+}
+
+/* Whether a process that has been given I/O ports runs in user mode: its TSS says so */
+bool ports_in_use(const struct audit *a, const struct cpu_state *cpus, int n)
+{
+	__u16 base;
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (cpus[i].cpl == 3 &&
+		    guest_read_va(&a->guest, a->facts.levels, kernel_root(&cpus[i]),
+				  cpus[i].tr_base + TSS_IO_BASE, &base, sizeof(base)) &&
+		    base < IO_BASE_END)
+			return true;
+	return false;
 }
