@@ -323,6 +323,7 @@ static void complain(void)
 	      "  --paths PATTERN   only paths with such names; several are parted by |\n"
 	      "  --kinds LIST      of nmi,mce,held,fault,int3,nested,db (all)\n"
 	      "  --not-isolated    the guest is not, and has one page table a process\n"
+	      "  --pcid            the guest has PCIDs in use\n"
 	      "  --model NAME      of the machine, models.txt ($PTI_MODEL)\n"
 	      "  --gdb SOCKET      of the gdbstub ($PTI_GDB)\n"
 	      "  --mem FILE        the guest's memory ($PTI_MEM)\n"
@@ -419,6 +420,7 @@ int main(int argc, char **argv)
 		{ "paths", required_argument, NULL, 'o' },
 		{ "kinds", required_argument, NULL, 'k' },
 		{ "not-isolated", no_argument, NULL, 'N' },
+		{ "pcid", no_argument, NULL, 'i' },
 		{ "model", required_argument, NULL, 'n' },
 		{ "gdb", required_argument, NULL, 'g' },
 		{ "mem", required_argument, NULL, 'm' },
@@ -462,6 +464,9 @@ int main(int argc, char **argv)
 			break;
 		case 'N':
 			s->isolated = false;
+			break;
+		case 'i':
+			s->pcid = true;
 			break;
 		case 'n':
 			model = optarg;

@@ -155,6 +155,7 @@ struct sweep {
 	char vendor;		/* of the CPU: 'a' AMD, 'i' Intel */
 	__u64 percpu;		/* base of CPU 0's area */
 	bool isolated;		/* or should be: roots come in pairs */
+	bool pcid;		/* PCIDs are in use */
 	int levels;
 	/* where the guest is, for when it does not come back */
 	struct path *now;
@@ -205,6 +206,7 @@ struct insn *text_at(const struct sweep *s, __u64 addr);
 void text_reached(struct sweep *s, __u64 addr);
 const char *where(const struct sweep *s, __u64 addr);
 __u64 symbol_addr(const struct sweep *s, const char *name);
+__u64 way_addr(const struct sweep *s, const char *name);
 
 /* sweep_paths.c */
 int paths_find(struct sweep *s, const char *dir, const char *running, const char *only);
@@ -238,6 +240,8 @@ enum vm_result debug_disarm(struct sweep *s, const struct regs *at);
 
 /* sweep_state.c */
 void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r);
+bool snapshot_switched(struct sweep *s, const struct snapshot *before,
+		       const struct snapshot *after);
 bool snapshot_same(struct sweep *s, const struct snapshot *before, const struct snapshot *after,
 		   char *text, size_t size);
 

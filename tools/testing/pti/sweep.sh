@@ -91,7 +91,7 @@ one_machine()
 		;;
 	# CR3 with PCIDs, and without a flush ("make qemu-pcid" builds that emulator).
 	pcid)
-		model=qemu-pcid
+		model=qemu-pcid not=--pcid
 		these='SYSCALL, *|SYSENTER, *|int80*|#PF|#DB from*|timer from*|espfix|bad IRET, #GP|NMI*|#MC*'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 dbg_break_64 espfix_64 sigctx_64"
 		;;
@@ -101,7 +101,7 @@ one_machine()
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64 dbg_ptrace_64"
 		;;
 	amd-pcid)
-		model=amd-pcid these='32-bit*' programs=entry_syscall_32
+		model=amd-pcid not=--pcid these='32-bit*' programs=entry_syscall_32
 		;;
 	# SYSCALL from code that the kernel has no calls for.
 	amd-no32)

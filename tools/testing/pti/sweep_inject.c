@@ -54,7 +54,7 @@ int inject_find(struct sweep *s)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		*to[i] = symbol_addr(s, names[i]);
+		*to[i] = way_addr(s, names[i]);
 		if (!*to[i]) {
 			fprintf(stderr, "sweep: the kernel has no symbol %s\n", names[i]);
 			return -1;
@@ -383,6 +383,10 @@ enum vm_result inject(struct sweep *s, enum kind kind, struct path *p, struct re
 		before.stack_n = 0;
 	if (!snapshot_same(s, &before, &after, text, sizeof(text))) {
 		failure(s, p, kind, "%s", text);
+		result = regs_write(s, &before.regs);
+		*r = before.regs;
+	} else if (snapshot_switched(s, &before, &after)) {
+		/* The next instruction is to be interrupted on the user page table, too */
 		result = regs_write(s, &before.regs);
 		*r = before.regs;
 	}

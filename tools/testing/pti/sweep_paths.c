@@ -153,7 +153,7 @@ static __u64 find(const struct sweep *s, const char *dir, const char *program, c
 
 	if (!name)
 		return 0;
-	addr = program ? program_symbol(dir, program, name) : symbol_addr(s, name);
+	addr = program ? program_symbol(dir, program, name) : way_addr(s, name);
 	if (!addr) {
 		fprintf(stderr, "sweep: no symbol %s in %s\n", name,
 			program ? program : "the kernel");

@@ -201,7 +201,7 @@ static enum vm_result held_is_taken(struct sweep *s, struct round *rd)
 /* Where a round that begins in user mode enters the kernel, if nothing comes in between */
 static __u64 enters_at(const struct sweep *s, const struct path *p)
 {
-	return p->raise ? symbol_addr(s, "entry_SYSCALL_64") : p->entry_addr;
+	return p->raise ? way_addr(s, "entry_SYSCALL_64") : p->entry_addr;
 }
 
 /*

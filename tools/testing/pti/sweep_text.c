@@ -14,6 +14,7 @@
 /* Outside of .entry.text */
 static const char * const helpers[] = {
 	"sync_regs", "fixup_bad_iret", "ret_from_fork_asm",
+	"isolated_error_entry", "isolated_bad_iret",
 	/* No emulator here has FRED: in the report, for what it says of them */
 	"asm_fred_entrypoint_user", "asm_fred_entrypoint_kernel",
 };
@@ -23,6 +24,49 @@ __u64 symbol_addr(const struct sweep *s, const char *name)
 	const struct symbol *sym = symbol_find(&s->syms, name);
 
 	return sym ? sym->addr : 0;
+}
+
+/**
+ * way_addr() - where a way in or out begins
+ * @s:		the sweep
+ * @name:	what the base calls it
+ *
+ * An isolated kernel has heads of its own for some, and tails; those with PCID end in
+ * "_pcid".
+ *
+ * Return: the address, or 0 where the kernel has no such symbol.
+ */
+__u64 way_addr(const struct sweep *s, const char *name)
+{
+	static const struct {
+		const char *base, *isolated;
+	} ways[] = {
+		{ "asm_exc_nmi", "isolated_exc_nmi" },
+		{ "asm_exc_machine_check", "isolated_exc_machine_check" },
+		{ "asm_exc_debug", "isolated_exc_debug" },
+		{ "asm_exc_double_fault", "isolated_exc_double_fault" },
+		{ "entry_SYSCALL_64", "isolated_SYSCALL_64" },
+		{ "entry_SYSENTER_compat", "isolated_SYSENTER_compat" },
+		{ "entry_SYSCALL_compat", "isolated_SYSCALL_compat" },
+		{ "syscall_return_via_sysret", "isolated_sysret" },
+		{ "swapgs_restore_regs_and_return_to_usermode", "isolated_return_to_usermode" },
+		{ "entry_SYSRETL_compat_unsafe_stack", "isolated_sysretl" },
+	};
+	char with_pcid[64];
+	__u64 addr;
+	size_t i;
+
+	for (i = 0; s->isolated && i < ARRAY_SIZE(ways); i++) {
+		if (strcmp(ways[i].base, name))
+			continue;
+		snprintf(with_pcid, sizeof(with_pcid), "%s_pcid", ways[i].isolated);
+		addr = s->pcid ? symbol_addr(s, with_pcid) : 0;
+		if (!addr)
+			addr = symbol_addr(s, ways[i].isolated);
+		if (addr)
+			return addr;
+	}
+	return symbol_addr(s, name);
 }
 
 /** where() - an address as symbol+offset; the text is good until the next but three */
