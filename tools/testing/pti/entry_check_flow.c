@@ -124,6 +124,9 @@ enum outcome call_c(struct state *st)
 		else if (st->in_entry)
 			wrong(st, "saved", "the pt_regs of C has %s where CS belongs",
 			      value_text(&cs));
+		/* It goes on where an IRET on the espfix stack failed, else it is the end */
+		if (is_user_cs(&cs) && !strcmp(name, "exc_double_fault"))
+			return STOP;
 		if (is_user_cs(&cs))
 			user_regs(st, regs.id, regs.n);
 	} else if (st->in_entry) {
