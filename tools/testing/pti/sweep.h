@@ -19,7 +19,7 @@
  *	sweep_state.c	what must be the same afterwards
  *	sweep_text.c	the text that is swept, instruction by instruction
  *	sweep_cover.c	which instructions no path reached
- *	sweep_alt.c	what machines that none was may have there
+ *	sweep_alt.c	what other machines would have patched in
  *	sweep_plant.c	breaks that it has to find
  *	sweep_machine.c	registers, memory, breakpoints, steps
  *
