@@ -157,6 +157,7 @@ struct sweep {
 	bool isolated;		/* or should be: roots come in pairs */
 	bool pcid;		/* PCIDs are in use */
 	int levels;
+	__u64 root;		/* the kernel's page table, at the last snapshot */
 	/* where the guest is, for when it does not come back */
 	struct path *now;
 	enum kind kind;
@@ -240,6 +241,7 @@ enum vm_result debug_disarm(struct sweep *s, const struct regs *at);
 
 /* sweep_state.c */
 void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r);
+__u64 redo_addr(struct sweep *s, __u64 ip);
 bool snapshot_switched(struct sweep *s, const struct snapshot *before,
 		       const struct snapshot *after);
 bool snapshot_same(struct sweep *s, const struct snapshot *before, const struct snapshot *after,

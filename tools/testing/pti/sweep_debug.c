@@ -39,10 +39,22 @@ struct lent {
 	struct arch_breakpoint hw;
 };
 
+/*
+ * The stack that handlers run on.  The IST of an isolated kernel is where the CPU pushes, and
+ * from there the frame is moved to the stacks, which lie with a guard page below each.
+ */
 static enum vm_result ist_top(struct sweep *s, int ist, __u64 *top)
 {
-	return mem_read(s, s->percpu + s->tss + TSS_IST + sizeof(*top) * (ist - 1), top,
-			sizeof(*top));
+	const struct symbol *stacks = symbol_find(&s->syms, "exception_stacks");
+	__u64 area = symbol_addr(s, "cea_exception_stacks");
+	enum vm_result result;
+
+	if (!s->isolated || !symbol_addr(s, "isolated_redo_table") || !stacks || !area)
+		return mem_read(s, s->percpu + s->tss + TSS_IST + sizeof(*top) * (ist - 1), top,
+				sizeof(*top));
+	result = mem_read(s, s->percpu + area, top, sizeof(*top));
+	*top += ist * (PAGE_SIZE + stacks->size / (stacks->size % 3 ? 4 : 6));
+	return result;
 }
 
 /* The CPU is the kernel's own: what follows sees all of its memory */

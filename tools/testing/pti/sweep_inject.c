@@ -295,11 +295,16 @@ static enum vm_result in_handler(struct sweep *s, enum kind kind, struct path *p
 	enum vm_result result = VM_OK;
 
 	if (kind == K_HELD) {
+		struct regs again = *at;
+
+		/* The first one comes back, and there the second is let in */
+		if (at->v[CR3] & CR3_USER && !cpl(at))
+			again.v[RIP] = redo_addr(s, at->v[RIP]);
 		result = inject_raise(s, K_NMI);
 		if (!result)
 			result = step(s, r);
 		if (!result)
-			result = inject_arrives(s, kind, p, at, s->nmi, r);
+			result = inject_arrives(s, kind, p, &again, s->nmi, r);
 	}
 	if (!result)
 		result = step(s, r);

@@ -41,6 +41,7 @@ void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r)
 	static __u64 pti_pcid;
 	__u64 root = kernel_root(s, r);
 
+	s->root = root;
 	memset(snap, 0, sizeof(*snap));
 	snap->regs = *r;
 	take_tables(s, snap, root);
@@ -65,23 +66,27 @@ void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r)
 		snap->unread = "the CR3 of the next exit";
 }
 
-/*
- * What is interrupted on its way into the kernel, on the user page table, comes back on the
- * kernel's: it is about to switch, and does so twice.  On its way out it is taken up again,
- * and is on the user page table where it was.
+/**
+ * redo_addr() - where the kernel goes on with what was interrupted at an address
+ * @s:		the sweep
+ * @ip:		where, on the user page table
+ *
+ * What is on its way into the kernel goes on there, on the kernel page table: it is about to
+ * switch, and does so twice.  What is on its way out is taken up again somewhere else.
  */
-static bool may_come_back_switched(struct sweep *s, __u64 ip)
+__u64 redo_addr(struct sweep *s, __u64 ip)
 {
 	__u64 from = symbol_addr(s, "isolated_redo_table"), row[3];
 	__u64 to = symbol_addr(s, "isolated_redo_table_end");
 	__u64 iret = symbol_addr(s, "native_irq_return_iret");
 
-	if (!from || (ip <= iret && ip > symbol_addr(s, "restore_regs_and_return_to_kernel")))
-		return false;
+	if (from && ip <= iret && ip > symbol_addr(s, "restore_regs_and_return_to_kernel"))
+		return symbol_addr(s, "isolated_redo_iret");
 	for (; from < to; from += sizeof(row))
-		if (mem_read(s, from, row, sizeof(row)) || (ip >= row[0] && ip < row[1]))
-			return false;
-	return true;
+		if (!guest_read_va(&s->guest, s->levels, s->root, from, row, sizeof(row)) ||
+		    (ip >= row[0] && ip < row[1]))
+			return row[2];
+	return ip;
 }
 
 /**
@@ -97,7 +102,7 @@ bool snapshot_switched(struct sweep *s, const struct snapshot *before,
 
 	return s->isolated && !cpl(&before->regs) && was & CR3_USER &&
 	       is == (was & ~(CR3_USER | CR3_USER_PCID)) &&
-	       may_come_back_switched(s, before->regs.v[RIP]);
+	       redo_addr(s, before->regs.v[RIP]) == before->regs.v[RIP];
 }
 
 static const struct remote_reg *first_difference(const struct remote *remote,
