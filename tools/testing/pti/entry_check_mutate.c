@@ -118,6 +118,35 @@ struct mutant {
 	char *name, *where, *insn, *which, *how, *rule, *at;
 };
 
+/* Words of a table, each of which reads ".quad", and what it points at */
+static size_t change_words(const struct mutant *m, const struct symbol *s, struct edit *edit)
+{
+	const struct symbol *to;
+	size_t n = 0, edits = 0;
+	char text[200];
+	__u64 at, word;
+
+	for (at = s->addr; at + 8 <= s->addr + s->size && edits < MAX_MATCHES; at += 8) {
+		struct edit *e = &edit[edits];
+
+		e->at = (__u8 *)image_at(at, 8);
+		if (!e->at)
+			cannot("%s: the file has nothing at %s", m->name, place(at));
+		e->size = 8;
+		memcpy(e->old, e->at, 8);
+		memcpy(&word, e->at, 8);
+		snprintf(text, sizeof(text), ".quad %s", place(word));
+		if (fnmatch(m->insn, text, 0) || !wanted(m->which, ++n))
+			continue;
+		to = strncmp(m->how, "to ", 3) ? NULL : symbol_find(&img.syms, m->how + 3);
+		if (!to)
+			cannot("%s: not \"to SYMBOL\", of this kernel: %s", m->name, m->how);
+		memcpy(e->at, &to->addr, 8);
+		edits++;
+	}
+	return edits;
+}
+
 static bool run(const struct mutant *m, struct set *sets, size_t nsets)
 {
 	const struct symbol *s = symbol_find(&img.syms, m->where);
@@ -128,7 +157,12 @@ static bool run(const struct mutant *m, struct set *sets, size_t nsets)
 
 	if (!s)
 		cannot("%s: the kernel has no %s", m->name, m->where);
-	n = matches_in(s, m->insn, found);
+	if (!strncmp(m->insn, ".quad ", 6)) {
+		n = 0;
+		edits = change_words(m, s, edit);
+	} else {
+		n = matches_in(s, m->insn, found);
+	}
 	for (i = 0; i < n; i++)
 		if (wanted(m->which, i + 1))
 			change(found[i], m->how, &edit[edits++]);
