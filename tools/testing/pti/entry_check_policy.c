@@ -243,11 +243,15 @@ void policy_left(struct state *st)
 /* The pt_regs at RDI, as they lie at another place now */
 static void copy_regs(struct state *st, struct value from, __u32 region, __s64 at)
 {
+	struct value word[REGS_SIZE / 8];
 	int i;
 
-	for (i = 0; i < REGS_SIZE; i += 8)
-		slot_write(st, region, at + i, 8, from.kind == V_PTR ?
-			   slot_read(st, from.id, from.n + i, 8) : val(V_JUNK, 0, 0));
+	/* The places may overlap */
+	for (i = 0; i < REGS_SIZE / 8; i++)
+		word[i] = from.kind == V_PTR ? slot_read(st, from.id, from.n + i * 8, 8) :
+			  val(V_JUNK, 0, 0);
+	for (i = 0; i < REGS_SIZE / 8; i++)
+		slot_write(st, region, at + i * 8, 8, word[i]);
 	st->reg[0] = val(V_PTR, region, at);
 }
 

@@ -189,7 +189,10 @@ void slots_forget_below(struct state *st, __u32 region, __s64 off)
 		slots_remove(st, i, n);
 }
 
-/* Forgets all that is not at or above either of two places */
+/*
+ * Forgets all that is not at or above either of two places, but for what user mode may
+ * still see there.
+ */
 void slots_keep_only(struct state *st, __u32 r1, __s64 off1, __u32 r2, __s64 off2)
 {
 	__u32 i;
@@ -197,7 +200,8 @@ void slots_keep_only(struct state *st, __u32 r1, __s64 off1, __u32 r2, __s64 off
 	for (i = st->nslots; i-- > 0;) {
 		const struct slot *s = &st->slot[i];
 
-		if ((s->region == r1 && s->off >= off1) || (s->region == r2 && s->off >= off2))
+		if ((s->region == r1 && s->off >= off1) || (s->region == r2 && s->off >= off2) ||
+		    is_left_visible(s->region))
 			continue;
 		slots_remove(st, i, 1);
 	}
