@@ -164,18 +164,20 @@ SYM_INNER_LABEL(isolated_redo_iret, SYM_L_GLOBAL)
 
 	/*
 	 * The 32-bit SYSCALL that does nothing, and never leaves the user page table. User GS
-	 * base and GPRs; RAX gets its result there.
+	 * base and GPRs; RAX goes by way of the TSS.
 	 */
 .Lredo_ignore:
 	UNWIND_HINT_END_OF_STACK
 	ANNOTATE_NOENDBR
 	swapgs
+	mov	%rax, PER_CPU_VAR(cpu_tss_rw + TSS_sp2)
 .Lignore_redo:
 	UNWIND_HINT_END_OF_STACK
 	ANNOTATE_NOENDBR
 	SWITCH_TO_USER_CR3 scratch_reg=%rax
 .Lignore_user_cr3:
 	ANNOTATE_NOENDBR
+	mov	PER_CPU_VAR(cpu_tss_rw + TSS_sp2), %rax
 	swapgs
 .Lignore_user_gs:
 	ANNOTATE_NOENDBR

@@ -662,11 +662,11 @@ static void __init expose_and_conceal(struct kunit *test)
 	flush_tlb_kernel_range(page, page + PAGE_SIZE);
 }
 
-/* All buffers of the row are in the user table, by the kernel's own leaves; or none is. */
-static void __init expect_buffers(struct kunit *test, bool shown)
+/* All pages of a row are in the user table, by the kernel's own leaves; or none is. */
+static void __init expect_row(struct kunit *test, enum pti_runtime_row nr, size_t size, bool shown)
 {
-	const struct pti_row *row = &pti_rows[PTI_DS_BUFFERS];
-	unsigned long pages = sizeof(struct debug_store_buffers) / PAGE_SIZE;
+	const struct pti_row *row = &pti_rows[nr];
+	unsigned long pages = size / PAGE_SIZE;
 	unsigned int level;
 	pteval_t flags;
 	int cpu;
@@ -707,11 +707,50 @@ static void __init debug_store(struct kunit *test)
 
 	reserve_ds_buffers();
 	KUNIT_EXPECT_TRUE(test, x86_pmu.bts_active && x86_pmu.pebs_active);
-	expect_buffers(test, true);
+	expect_row(test, PTI_DS_BUFFERS, sizeof(struct debug_store_buffers), true);
+	expect_row(test, PTI_DEBUG_STORE, sizeof(struct debug_store), true);
 	release_ds_buffers();
-	expect_buffers(test, false);
+	expect_row(test, PTI_DS_BUFFERS, sizeof(struct debug_store_buffers), false);
+	expect_row(test, PTI_DEBUG_STORE, sizeof(struct debug_store), false);
 
 	x86_pmu = was;
+}
+
+/* Pages of the I/O bitmaps that the user table has, or -1 if a leaf of one is global. */
+static long __init bitmap_pages(void)
+{
+	const struct pti_row *row = &pti_rows[PTI_IO_BITMAP];
+	long pages = 0;
+	pteval_t flags;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		unsigned int level;
+		pte_t *kernel = lookup_address(pti_row_range(row, cpu).start, &level);
+
+		pages += pti_row_pages(row, cpu, &flags);
+		if (!kernel || (pte_flags(*kernel) & _PAGE_GLOBAL) || (flags & _PAGE_GLOBAL))
+			return -1;
+	}
+	return pages;
+}
+
+/* A row that is counted is there on all CPUs from its first user to its last. */
+static void __init counted_row(struct kunit *test)
+{
+	long all = num_possible_cpus() * (sizeof(struct tss_struct) / PAGE_SIZE - 1);
+
+	if (!boot_cpu_has(X86_FEATURE_PTI))
+		kunit_skip(test, "isolation is off");
+
+	KUNIT_EXPECT_EQ(test, bitmap_pages(), 0);
+	pti_use(PTI_IO_BITMAP);
+	KUNIT_EXPECT_EQ(test, bitmap_pages(), all);
+	pti_use(PTI_IO_BITMAP);
+	pti_unuse(PTI_IO_BITMAP);
+	KUNIT_EXPECT_EQ(test, bitmap_pages(), all);
+	pti_unuse(PTI_IO_BITMAP);
+	KUNIT_EXPECT_EQ(test, bitmap_pages(), 0);
 }
 
 /* Bit 12 of CR3 does not select between roots that do not begin at an even page. */
@@ -779,6 +818,7 @@ static struct kunit_case __refdata mapper_cases[] = {
 	KUNIT_CASE(runtime_rows),
 	KUNIT_CASE(expose_and_conceal),
 	KUNIT_CASE(debug_store),
+	KUNIT_CASE(counted_row),
 	KUNIT_CASE(misaligned_pair),
 	KUNIT_CASE(no_memory),
 	{ }
