@@ -32,8 +32,8 @@ static bool meets(unsigned long addr, unsigned long end, const void *start, size
  *
  *	x86_spec_ctrl_current	IBRS_ENTER writes its value to the MSR
  *	x86_pred_cmd		so does UNTRAIN_RET where it is an IBPB
- *	pcpu_hot		sync_regs() is on the IST stack when it reads where the
- *				thread stack is
+ *	pcpu_hot		isolated_error_entry is on the trampoline when it reads
+ *				where the thread stack is
  *	fixed_percpu_data	exc_debug_kernel() may have a stack canary
  *
  *	isolated_redo_table	its entry may look up in it where a tail goes on

@@ -4,7 +4,7 @@
  * table maps is what stands here, and nothing else; pti.c does the mapping.
  *
  * A row is needed for what the CPU itself reads or writes between user mode and
- * the CR3 write of SWITCH_TO_KERNEL_CR3 (and back), and for what the entry code
+ * the CR3 write of TO_KERNEL_CR3 (and back), and for what the entry code
  * executes, reads, writes or pushes to in between. One table, rather than marks
  * at each definition, because most of this is not one variable: it is an alias
  * in the cpu_entry_area, and the reader who asks "what can user mode see?" wants

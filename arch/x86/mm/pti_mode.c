@@ -30,6 +30,8 @@ static enum pti_mode {
 	PTI_OFF,
 } pti_mode __initdata;
 
+bool pti_heads __ro_after_init;
+
 /* What the command line said about it, and in the end what decided. */
 const char *pti_reason __ro_after_init = "not decided";
 
@@ -119,6 +121,7 @@ void __init pti_decide(void)
 		return;
 
 	setup_force_cpu_cap(X86_FEATURE_PTI);
+	pti_heads = true;
 
 	/* FRED has entry points of its own, which do not switch CR3. */
 	setup_clear_cpu_cap(X86_FEATURE_FRED);
@@ -133,7 +136,8 @@ void __init pti_decide(void)
  * Kernel mappings have lost their global bit by now. tlb.c may use PCIDs only if
  * they have it, or if the hooks of pti_tlb.h see to what other ASIDs keep of them,
  * which they do under isolation alone. So there are no PCIDs then; CPUs that come
- * up later go by the feature bit. That roots stay pairs, and FRED off, does no harm.
+ * up later go by the feature bit. That roots stay pairs, FRED off, and the heads of NMI
+ * and the like in use (pti_heads), does no harm.
  *
  * Context: boot, one CPU, before alternatives are applied, before anything runs in
  * user mode, and before a second ASID is in use.

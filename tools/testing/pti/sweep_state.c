@@ -51,7 +51,7 @@ void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r)
 	 * kernel, for a moment, what it writes to CR3.
 	 */
 	if (!cpl(r) && (__s64)r->v[RSP] >> (s->levels == 5 ? 56 : 47) == -1 &&
-	    r->v[RSP] != s->user_sp) {
+	    r->v[RSP] != s->user_sp && r->v[RSP] % PAGE_SIZE) {
 		snap->stack_n = PAGE_SIZE - r->v[RSP] % PAGE_SIZE;
 		if (!guest_read_va(&s->guest, s->levels, root, r->v[RSP], snap->stack,
 				   snap->stack_n))

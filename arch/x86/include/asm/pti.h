@@ -58,6 +58,12 @@ enum pti_runtime_row {
 #define PTI_OOPS_FORMAT		"%s"
 #define PTI_OOPS_ARGS(last)	last, boot_cpu_has(X86_FEATURE_PTI) ? " PTI" : " NOPTI"
 
+/*
+ * Decided at boot for good: NMI, #MC, #DB and #DF have isolated heads and trampolines, also
+ * if isolation is given up then.
+ */
+extern bool pti_heads;
+
 void pti_decide(void);
 void pti_init(void);
 void pti_expose(enum pti_runtime_row row, void *addr, size_t size);

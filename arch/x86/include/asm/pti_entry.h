@@ -14,6 +14,7 @@
 
 #include <asm/cpu_entry_area.h>
 #include <asm/processor.h>
+#include <asm/pti.h>
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
 
@@ -80,7 +81,7 @@ asmlinkage void isolated_exc_double_fault(void);
 		PTI_MCE_GATE								\
 	};										\
 											\
-	if (boot_cpu_has(X86_FEATURE_PTI)) {						\
+	if (pti_heads) {								\
 		unsigned int n;								\
 											\
 		idt_setup_from_table(idt_table, pti_gates, ARRAY_SIZE(pti_gates), true);	\
@@ -105,7 +106,7 @@ static inline void pti_setup_ist(struct x86_hw_tss *tss)
 	unsigned long page = (unsigned long)cpu_entry_stack(smp_processor_id());
 	int ist;
 
-	if (!boot_cpu_has(X86_FEATURE_PTI))
+	if (!pti_heads)
 		return;
 
 	BUILD_BUG_ON(IST_INDEX_MCE != 3 || IST_INDEX_VC != 4);

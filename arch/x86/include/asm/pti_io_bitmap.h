@@ -29,21 +29,23 @@ static inline void pti_get_io_bitmap(struct task_struct *tsk)
  * pti_put_io_bitmap() - a task has lost its I/O bitmap
  * @tsk: the task, current or one that never ran; it may have had none
  *
- * The TSS must not point to the bitmap when a task without one is switched to.
+ * The TSS must not point to the bitmap when a task without one is switched to: the flag
+ * and the TSS change without a switch in between.
  *
  * Context: process, may sleep.
  */
 static inline void pti_put_io_bitmap(struct task_struct *tsk)
 {
-	if (!test_and_clear_tsk_thread_flag(tsk, TIF_IO_BITMAP))
-		return;
+	bool had;
 
-	if (tsk == current) {
-		preempt_disable();
+	preempt_disable();
+	had = test_and_clear_tsk_thread_flag(tsk, TIF_IO_BITMAP);
+	if (had && tsk == current)
 		tss_update_io_bitmap();
-		preempt_enable();
-	}
-	pti_unuse(PTI_IO_BITMAP);
+	preempt_enable();
+
+	if (had)
+		pti_unuse(PTI_IO_BITMAP);
 }
 
 #else
