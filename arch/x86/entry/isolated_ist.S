@@ -120,7 +120,7 @@ ISOLATED_IST isolated_exc_debug asm_exc_debug PTI_DB_STACK_OFFSET
 ISOLATED_IST isolated_exc_machine_check asm_exc_machine_check PTI_MCE_STACK_OFFSET
 #endif
 /* exc_double_fault() knows the IRET that espfix makes fail by its address. */
-ISOLATED_IST isolated_exc_double_fault asm_exc_double_fault PTI_DF_STACK_OFFSET words=6 user=0 redo=0
+ISOLATED_IST isolated_exc_double_fault asm_exc_double_fault PTI_DF_STACK_OFFSET 6 user=0 redo=0
 
 /*
  * Where tails are taken up again, if the label they were at has gone by.
@@ -191,7 +191,8 @@ SYM_INNER_LABEL(isolated_redo_iret, SYM_L_GLOBAL)
 	UNWIND_HINT_END_OF_STACK
 	ANNOTATE_NOENDBR
 	swapgs
-	ALTERNATIVE "jmp isolated_sysretl_redo", "jmp isolated_sysretl_redo_pcid", X86_FEATURE_PTI_PCID
+	ALTERNATIVE "jmp isolated_sysretl_redo", "jmp isolated_sysretl_redo_pcid", \
+		X86_FEATURE_PTI_PCID
 #endif
 SYM_CODE_END(isolated_redo)
 	.globl	isolated_text_end
@@ -210,7 +211,8 @@ SYM_DATA_START(isolated_redo_table)
 	REDO	.Lsysret_user_cr3\suffix, .Lsysret_user_gs\suffix, .Lsysret_redo\suffix
 	REDO	.Lsysret_user_gs\suffix, .Lsysret_end\suffix, .Lredo_sysret_user_gs
 #ifdef CONFIG_IA32_EMULATION
-	REDO	isolated_sysretl_user_cr3\suffix, isolated_sysretl_user_gs\suffix, isolated_sysretl_redo\suffix
+	REDO	isolated_sysretl_user_cr3\suffix, isolated_sysretl_user_gs\suffix, \
+		isolated_sysretl_redo\suffix
 	REDO	isolated_sysretl_user_gs\suffix, isolated_sysretl_end\suffix, .Lredo_sysretl_user_gs
 #endif
 	.endr

@@ -23,8 +23,9 @@
  * when a flush of the user PCID is owed, and taking the value pays that flush.
  *
  * With isolation off none of this adds an instruction to a system call, a fault
- * or an interrupt, but a jump where the base has its fence behind SWAPGS: heads and tails are chosen by MSR, by the IDT and by jumps that
- * the base has anyway (isolated_entry.S).
+ * or an interrupt, but a jump where the base has its fence behind SWAPGS: heads and
+ * tails are chosen by MSR, by the IDT and by jumps that the base has anyway
+ * (isolated_entry.S).
  */
 #ifndef _X86_ENTRY_SWITCH_CR3_H
 #define _X86_ENTRY_SWITCH_CR3_H

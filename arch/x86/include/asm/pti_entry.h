@@ -74,7 +74,7 @@ asmlinkage void isolated_exc_double_fault(void);
 #endif
 
 #define pti_setup_gates() do {								\
-	static const __initconst struct idt_data pti_gates[] = {				\
+	static const struct idt_data pti_gates[] __initconst = {				\
 		ISTG(X86_TRAP_DF, isolated_exc_double_fault, IST_INDEX_DF),		\
 		ISTG(X86_TRAP_NMI, isolated_exc_nmi, IST_INDEX_NMI),			\
 		ISTG(X86_TRAP_DB, isolated_exc_debug, IST_INDEX_DB),			\
