@@ -189,8 +189,8 @@ check_style() {
 	objects=
 	for object in $(sed -n 's/\.[cS]$/.o/p' "$tmp/new"); do
 		case $object in
-		# Built in ways of their own, or only where the configuration has them
-		arch/x86/boot/*|arch/x86/realmode/*|arch/x86/kernel/vmlinux.lds.o) ;;
+		# Built in ways of their own, included, or only where the configuration has them
+		arch/x86/boot/*|arch/x86/entry/isolated_*.o|arch/x86/realmode/*|arch/x86/kernel/vmlinux.lds.o) ;;
 		*) objects="$objects $object" ;;
 		esac
 	done
