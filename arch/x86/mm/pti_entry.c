@@ -5,10 +5,10 @@
  */
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
+#include <linux/processor.h>
 
 #include <asm/current.h>
 #include <asm/nospec-branch.h>
-#include <asm/processor.h>
 #include <asm/pti_entry.h>
 #include <asm/pti_text.h>
 #include <asm/sections.h>

@@ -108,7 +108,7 @@ const struct pti_row pti_rows[] __pti_bootconst = {
 	},
 	{
 		.name	= "cpu_tss_rw",
-		.reason	= "SYSCALL and SYSRET have no stack: RSP is in sp2, through GS; the page of tss",
+		.reason	= "SYSCALL and SYSRET have RSP in sp2, through GS; the page of tss",
 		.where	= PTI_AT_PERCPU,
 		.start	= (__force unsigned long)&cpu_tss_rw,
 		.size	= PAGE_SIZE,

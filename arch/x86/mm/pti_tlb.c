@@ -7,7 +7,6 @@
 #include <linux/container_of.h>
 #include <linux/stddef.h>
 
-
 #include "pti_tlb.h"
 
 /* Zero means: no mm loaded yet, nothing owed that matters. */

@@ -144,7 +144,7 @@ struct state {
 	__u8 cr3_in, gs_in;	/* to be found again by an IRET to the kernel */
 	__u8 via;		/* enum via, until C has run */
 	__u8 of_kernel;		/* what was found in the registers is the kernel's */
-	__u8 resumed;		/* it was interrupted, and goes on on the kernel page table */
+	__u8 resumed;		/* it was interrupted, and the kernel page table is in CR3 */
 	__u8 pad[2];
 	__u32 nslots, pad2;
 	struct slot slot[MAX_SLOTS];

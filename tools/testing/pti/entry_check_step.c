@@ -196,7 +196,7 @@ static struct value load(const struct state *st, const struct loc *l, int size)
 	case L_IMAGE:
 		/* To where it leads, redo() looks up for the path itself */
 		if (in_redo_table(l->at))
-			return (l->at - img.redo_at) % (3 * sizeof(*img.redo)) == 2 * sizeof(*img.redo) ?
+			return (l->at - img.redo_at) / sizeof(*img.redo) % 3 == 2 ?
 			       val(V_RIP, 0, 0) :
 			       val(V_CONST, 0, *(const __u64 *)image_at(l->at, 8));
 		s = symbol_at(&img.syms, l->at);

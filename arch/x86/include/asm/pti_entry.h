@@ -9,11 +9,11 @@
 
 #include <linux/build_bug.h>
 #include <linux/cpufeature.h>
+#include <linux/processor.h>
 #include <linux/smp.h>
 #include <linux/stddef.h>
 
 #include <asm/cpu_entry_area.h>
-#include <asm/processor.h>
 #include <asm/pti.h>
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
