@@ -18,13 +18,7 @@ SYM_CODE_START(isolated_SYSENTER_compat)
 	UNWIND_HINT_ENTRY
 	ENDBR
 	swapgs
-	ALTERNATIVE								   \
-		__stringify(TO_KERNEL_CR3 %rsp pcid=0;				   \
-			    mov PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rsp;    \
-			    jmp entry_SYSENTER_compat_safe_stack),		   \
-		__stringify(TO_KERNEL_CR3 %rsp pcid=1;				   \
-			    mov PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rsp;    \
-			    jmp entry_SYSENTER_compat_safe_stack), X86_FEATURE_PTI_PCID
+	ISOLATED_GO_ON entry_SYSENTER_compat_safe_stack
 SYM_CODE_END(isolated_SYSENTER_compat)
 
 /*
@@ -39,13 +33,7 @@ SYM_CODE_START(isolated_SYSCALL_compat)
 	ENDBR
 	swapgs
 	mov	%esp, %r8d
-	ALTERNATIVE								   \
-		__stringify(TO_KERNEL_CR3 %rsp pcid=0;				   \
-			    mov PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rsp;    \
-			    jmp entry_SYSCALL_compat_safe_stack),		   \
-		__stringify(TO_KERNEL_CR3 %rsp pcid=1;				   \
-			    mov PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rsp;    \
-			    jmp entry_SYSCALL_compat_safe_stack), X86_FEATURE_PTI_PCID
+	ISOLATED_GO_ON entry_SYSCALL_compat_safe_stack
 SYM_CODE_END(isolated_SYSCALL_compat)
 
 /*

@@ -30,15 +30,7 @@ SYM_CODE_START(isolated_SYSCALL_64)
 	ENDBR
 	swapgs
 	mov	%rsp, PER_CPU_VAR(cpu_tss_rw + TSS_sp2)
-
-	/* What is too long without PCID stands behind a jump, and is not executed. */
-	ALTERNATIVE								   \
-		__stringify(TO_KERNEL_CR3 %rsp pcid=0;				   \
-			    mov PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rsp;    \
-			    jmp entry_SYSCALL_64_safe_stack),			   \
-		__stringify(TO_KERNEL_CR3 %rsp pcid=1;				   \
-			    mov PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rsp;    \
-			    jmp entry_SYSCALL_64_safe_stack), X86_FEATURE_PTI_PCID
+	ISOLATED_GO_ON entry_SYSCALL_64_safe_stack
 SYM_CODE_END(isolated_SYSCALL_64)
 
 /*
@@ -136,6 +128,16 @@ ISOLATED_RETURN _pcid pcid=1
 
 	.pushsection .noinstr.text, "ax"
 /*
+ * In:	RSP at the return address of error_entry, pt_regs behind it.
+ * Out:	RDI at pt_regs, RBX the return address, which is on the stack no more.
+ */
+.macro TAKE_RETURN_ADDRESS
+	lea	8(%rsp), %rdi
+	mov	(%rsp), %rbx
+	movq	$0, (%rsp)
+.endm
+
+/*
  * What is common to the rest of error_entry and to what follows a fault of IRET.
  *
  * In:	kernel page table, kernel GS base, interrupts off, RDI at pt_regs, RBX the
@@ -167,9 +169,7 @@ ISOLATED_RETURN _pcid pcid=1
 SYM_CODE_START(isolated_error_entry)
 	ANNOTATE_NOENDBR
 	UNWIND_HINT_REGS offset=8
-	lea	8(%rsp), %rdi
-	mov	(%rsp), %rbx
-	movq	$0, (%rsp)
+	TAKE_RETURN_ADDRESS
 	RETURN_ON_THREAD_STACK
 	IBRS_ENTER
 	UNTRAIN_RET_FROM_CALL
@@ -185,9 +185,7 @@ SYM_CODE_END(isolated_error_entry)
 SYM_CODE_START(isolated_bad_iret)
 	ANNOTATE_NOENDBR
 	UNWIND_HINT_REGS offset=8
-	lea	8(%rsp), %rdi
-	mov	(%rsp), %rbx
-	movq	$0, (%rsp)
+	TAKE_RETURN_ADDRESS
 	mov	PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rsp
 	UNWIND_HINT_END_OF_STACK
 	sub	$PTREGS_SIZE, %rsp

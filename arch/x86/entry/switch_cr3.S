@@ -155,6 +155,21 @@
 		"jmp isolated_sysretl_pcid", X86_FEATURE_PTI_PCID
 .endm
 
+/*
+ * The end of a head of a system call, whose stack is nobody's: to where the base goes on,
+ * with the kernel page table and the thread stack. Of the two lengths the longer one is
+ * PCID's; what is missing stands behind a jump, and is not executed.
+ */
+.macro TO_THREAD_STACK safe_stack:req pcid:req
+	TO_KERNEL_CR3 %rsp pcid=\pcid
+	mov	PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rsp
+	jmp	\safe_stack
+.endm
+.macro ISOLATED_GO_ON safe_stack:req
+	ALTERNATIVE "TO_THREAD_STACK \safe_stack pcid=0",		     \
+		"TO_THREAD_STACK \safe_stack pcid=1", X86_FEATURE_PTI_PCID
+.endm
+
 /* Where an isolated tail, if it is interrupted, is in the base's code (isolated_ist.S). */
 .macro ISOLATED_LABEL label:req
 \label:
