@@ -12,13 +12,14 @@
  * Out:	jumps to entry_SYSENTER_compat_safe_stack: kernel page table, kernel GS
  *	base, thread stack; user GPRs but RSP, which SYSENTER has lost.
  */
-	.globl	isolated_compat_text
-isolated_compat_text:
 SYM_CODE_START(isolated_SYSENTER_compat)
 	UNWIND_HINT_ENTRY
 	ENDBR
 	swapgs
 	ISOLATED_GO_ON entry_SYSENTER_compat_safe_stack
+SYM_INNER_LABEL(isolated_SYSENTER_compat_end, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR
+	int3
 SYM_CODE_END(isolated_SYSENTER_compat)
 
 /*
@@ -34,6 +35,9 @@ SYM_CODE_START(isolated_SYSCALL_compat)
 	swapgs
 	mov	%esp, %r8d
 	ISOLATED_GO_ON entry_SYSCALL_compat_safe_stack
+SYM_INNER_LABEL(isolated_SYSCALL_compat_end, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR
+	int3
 SYM_CODE_END(isolated_SYSCALL_compat)
 
 /*
@@ -84,6 +88,3 @@ SYM_CODE_END(isolated_sysretl\suffix)
 
 ISOLATED_SYSRETL pcid=0
 ISOLATED_SYSRETL _pcid pcid=1
-
-	.globl	isolated_compat_text_end
-isolated_compat_text_end:

@@ -23,14 +23,15 @@
  * Out:	jumps to entry_SYSCALL_64_safe_stack: kernel page table, kernel GS base,
  *	thread stack, user RSP in the TSS's sp2. The CR3 write orders what SWAPGS loaded.
  */
-	.globl	isolated_text
-isolated_text:
 SYM_CODE_START(isolated_SYSCALL_64)
 	UNWIND_HINT_ENTRY
 	ENDBR
 	swapgs
 	mov	%rsp, PER_CPU_VAR(cpu_tss_rw + TSS_sp2)
 	ISOLATED_GO_ON entry_SYSCALL_64_safe_stack
+SYM_INNER_LABEL(isolated_SYSCALL_64_end, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR
+	int3
 SYM_CODE_END(isolated_SYSCALL_64)
 
 /*
@@ -58,7 +59,7 @@ SYM_CODE_START_LOCAL(isolated_sysret\suffix)
 	pop	%rdi
 
 	/* User GPRs but RSP, which nothing needs; kernel GS base. */
-.Lsysret_redo\suffix:
+SYM_INNER_LABEL(isolated_sysret_redo\suffix, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
 	TO_USER_CR3 %rsp pcid=\pcid
 .Lsysret_user_cr3\suffix:
@@ -69,7 +70,7 @@ SYM_CODE_START_LOCAL(isolated_sysret\suffix)
 	ANNOTATE_NOENDBR
 	CLEAR_CPU_BUFFERS
 	sysretq
-.Lsysret_end\suffix:
+SYM_INNER_LABEL(isolated_sysret_end\suffix, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
 	int3
 SYM_CODE_END(isolated_sysret\suffix)
@@ -128,49 +129,26 @@ ISOLATED_RETURN _pcid pcid=1
 
 	.pushsection .noinstr.text, "ax"
 /*
- * In:	RSP at the return address of error_entry, pt_regs behind it.
- * Out:	RDI at pt_regs, RBX the return address, which is on the stack no more.
- */
-.macro TAKE_RETURN_ADDRESS
-	lea	8(%rsp), %rdi
-	mov	(%rsp), %rbx
-	movq	$0, (%rsp)
-.endm
-
-/*
- * What is common to the rest of error_entry and to what follows a fault of IRET.
- *
- * In:	kernel page table, kernel GS base, interrupts off, RDI at pt_regs, RBX the
- *	return address of error_entry.
- * Out:	returns with RAX at a copy of pt_regs on the thread stack, and RSP there; other
- *	GPRs clobbered: pt_regs have them.
- */
-.macro RETURN_ON_THREAD_STACK
-	mov	PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rax
-	sub	$PTREGS_SIZE, %rax
-	mov	%rdi, %rsi
-	mov	%rax, %rdi
-	mov	$PTREGS_SIZE / 8, %ecx
-	rep movsq
-	mov	%rbx, -8(%rax)
-	lea	-8(%rax), %rsp
-	UNWIND_HINT_REGS offset=8
-.endm
-
-/*
  * The rest of error_entry for an entry from user mode. Nothing of the kernel's may stay
  * on the stack that it comes from: the return address, which says where the kernel is,
  * goes along, and what calls functions comes behind that.
  *
  * In:	kernel page table, kernel GS base, interrupts off, RSP at the return address and
  *	pt_regs on a stack that the user page table maps, all other GPRs in them.
- * Out:	as error_entry.
+ * Out:	returns as error_entry: RAX at a copy of pt_regs on the thread stack, and RSP
+ *	there; other GPRs clobbered.
  */
 SYM_CODE_START(isolated_error_entry)
 	ANNOTATE_NOENDBR
 	UNWIND_HINT_REGS offset=8
-	TAKE_RETURN_ADDRESS
-	RETURN_ON_THREAD_STACK
+	mov	PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rax
+	mov	%rsp, %rsi
+	lea	-PTREGS_SIZE-8(%rax), %rdi
+	mov	$PTREGS_SIZE / 8 + 1, %ecx
+	rep movsq
+	lea	-PTREGS_SIZE-8(%rax), %rsp
+	UNWIND_HINT_REGS offset=8
+	movq	$0, -PTREGS_SIZE-8(%rsi)
 	IBRS_ENTER
 	UNTRAIN_RET_FROM_CALL
 	lea	8(%rsp), %rax
@@ -180,20 +158,27 @@ SYM_CODE_END(isolated_error_entry)
 /*
  * The same for a fault of IRET, whose frame fixup_bad_iret() replaces by that of
  * what IRET would have gone to. It is C, and so must run on the thread stack: below
- * where the registers are going to be.
+ * where the registers are going to be, with the return address right there already.
  */
 SYM_CODE_START(isolated_bad_iret)
 	ANNOTATE_NOENDBR
 	UNWIND_HINT_REGS offset=8
-	TAKE_RETURN_ADDRESS
+	mov	%rsp, %rdi
 	mov	PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rsp
 	UNWIND_HINT_END_OF_STACK
 	sub	$PTREGS_SIZE, %rsp
+	push	(%rdi)
+	movq	$0, (%rdi)
+	add	$8, %rdi
 	IBRS_ENTER
 	UNTRAIN_RET_FROM_CALL
 	call	fixup_bad_iret
-	mov	%rax, %rdi
-	RETURN_ON_THREAD_STACK
+	mov	%rax, %rsi
+	lea	8(%rsp), %rdi
+	mov	$PTREGS_SIZE / 8, %ecx
+	rep movsq
+	UNWIND_HINT_REGS offset=8
+	lea	8(%rsp), %rax
 	RET
 SYM_CODE_END(isolated_bad_iret)
 	.popsection

@@ -129,7 +129,7 @@ ISOLATED_IST isolated_exc_double_fault asm_exc_double_fault PTI_DF_STACK_OFFSET 
  *	had them, of which RSP, and on IRET exits RDI, are not needed.
  * Out:	jumps to the tail's CR3 write.
  */
-SYM_CODE_START_LOCAL(isolated_redo)
+SYM_CODE_START(isolated_redo)
 	/* IRET from the ESPFIX stack. User GS base, RAX: the ESPFIX stack, at user RAX. */
 .Lredo_ldt_user_gs:
 	UNWIND_HINT_END_OF_STACK
@@ -160,7 +160,7 @@ SYM_INNER_LABEL(isolated_redo_iret, SYM_L_GLOBAL)
 	UNWIND_HINT_END_OF_STACK
 	ANNOTATE_NOENDBR
 	swapgs
-	ALTERNATIVE "jmp .Lsysret_redo", "jmp .Lsysret_redo_pcid", X86_FEATURE_PTI_PCID
+	ALTERNATIVE "jmp isolated_sysret_redo", "jmp isolated_sysret_redo_pcid", X86_FEATURE_PTI_PCID
 
 	/*
 	 * The 32-bit SYSCALL that does nothing, and never leaves the user page table. User GS
@@ -194,9 +194,10 @@ SYM_INNER_LABEL(isolated_redo_iret, SYM_L_GLOBAL)
 	ALTERNATIVE "jmp isolated_sysretl_redo", "jmp isolated_sysretl_redo_pcid", \
 		X86_FEATURE_PTI_PCID
 #endif
+SYM_INNER_LABEL(isolated_redo_end, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR
+	int3
 SYM_CODE_END(isolated_redo)
-	.globl	isolated_text_end
-isolated_text_end:
 
 	.pushsection .rodata, "a"
 	.balign	8
@@ -208,8 +209,8 @@ SYM_DATA_START(isolated_redo_table)
 	.irp suffix, , _pcid
 	REDO	.Liret_user_cr3\suffix, .Liret_user_gs\suffix, .Lredo_iret
 	REDO	.Liret_user_gs\suffix, .Liret_end\suffix, isolated_redo_iret
-	REDO	.Lsysret_user_cr3\suffix, .Lsysret_user_gs\suffix, .Lsysret_redo\suffix
-	REDO	.Lsysret_user_gs\suffix, .Lsysret_end\suffix, .Lredo_sysret_user_gs
+	REDO	.Lsysret_user_cr3\suffix, .Lsysret_user_gs\suffix, isolated_sysret_redo\suffix
+	REDO	.Lsysret_user_gs\suffix, isolated_sysret_end\suffix, .Lredo_sysret_user_gs
 #ifdef CONFIG_IA32_EMULATION
 	REDO	isolated_sysretl_user_cr3\suffix, isolated_sysretl_user_gs\suffix, \
 		isolated_sysretl_redo\suffix

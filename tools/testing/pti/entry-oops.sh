@@ -48,9 +48,9 @@ plant()
 	case $1 in
 	idt|sysret)	# It has to be there again for the next event.
 		case $1 in
-		idt)	# lea 8(%rsp), %rdi; user mode's page table has not that text
+		idt)	# mov %rsp, %rsi; user mode's page table has not that text
 			printf 'hbreak do_syscall_64\ncontinue\ndelete\n'
-			at isolated_error_entry 0x48 0x8d 0x7c 0x24 0x08 ;;
+			at isolated_error_entry 0x48 0x89 0xe6 ;;
 		*)	# mov RSP-RDI(%rsp), %rdi
 			at isolated_sysret 0x48 0x8b 0x7c 0x24 0x28 ;;
 		esac

@@ -15,12 +15,9 @@
 
 #include <asm/cpu_entry_area.h>
 #include <asm/pti.h>
+#include <asm/pti_text.h>
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
-
-void isolated_SYSCALL_64(void);
-void isolated_SYSENTER_compat(void);
-void isolated_SYSCALL_compat(void);
 
 asmlinkage void isolated_exc_nmi(void);
 asmlinkage void isolated_exc_debug(void);

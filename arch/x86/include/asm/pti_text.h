@@ -12,31 +12,69 @@
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
 
-extern const char isolated_text[], isolated_text_end[];
-extern const char isolated_compat_text[], isolated_compat_text_end[];
+void isolated_SYSCALL_64(void);
+void isolated_SYSENTER_compat(void);
+void isolated_SYSCALL_compat(void);
+
+extern const char isolated_SYSCALL_64_end[];
+extern const char isolated_SYSENTER_compat_end[], isolated_SYSCALL_compat_end[];
+extern const char isolated_sysret_redo[], isolated_sysret_end[];
+extern const char isolated_sysret_redo_pcid[], isolated_sysret_end_pcid[];
+extern const char isolated_sysretl_redo[], isolated_sysretl_end[];
+extern const char isolated_sysretl_redo_pcid[], isolated_sysretl_end_pcid[];
+extern const char isolated_redo[], isolated_redo_end[];
 extern const char isolated_redo_table[], isolated_redo_table_end[];
 
+#define PTI_IP_IN(ip, start, end)							\
+	((ip) >= (unsigned long)isolated_##start && (ip) < (unsigned long)isolated_##end)
+
 /**
- * pti_ip_isolated() - is an address in a head or tail of isolated_*.S?
+ * pti_ip_single_stepped() - is an address in the head of SYSENTER?
  * @ip: the address
  *
- * There RSP and the GS base may be the user's, and after SYSENTER TF may be set.
+ * SYSENTER leaves the user's TF set, so a #DB may come there.
  *
  * Context: any.
  * Return: true if it is.
  */
-static __always_inline bool pti_ip_isolated(unsigned long ip)
+static __always_inline bool pti_ip_single_stepped(unsigned long ip)
 {
-	return (ip >= (unsigned long)isolated_text &&
-		ip < (unsigned long)isolated_text_end) ||
+	return IS_ENABLED(CONFIG_IA32_EMULATION) &&
+	       PTI_IP_IN(ip, SYSENTER_compat, SYSENTER_compat_end);
+}
+
+/**
+ * pti_ip_syscall_gap() - is an address where RSP is no stack of the kernel's?
+ * @ip: the address
+ *
+ * In the heads of system calls and at the end of SYSRET's tails it is the user's, or
+ * has been the scratch register of the CR3 write; where a tail is taken up again it
+ * may be anything. IRET's tails have it on the entry stack.
+ *
+ * Context: any.
+ * Return: true if it is.
+ */
+static __always_inline bool pti_ip_syscall_gap(unsigned long ip)
+{
+	return PTI_IP_IN(ip, SYSCALL_64, SYSCALL_64_end) ||
+	       PTI_IP_IN(ip, sysret_redo, sysret_end) ||
+	       PTI_IP_IN(ip, sysret_redo_pcid, sysret_end_pcid) ||
+	       PTI_IP_IN(ip, redo, redo_end) ||
 	       (IS_ENABLED(CONFIG_IA32_EMULATION) &&
-		ip >= (unsigned long)isolated_compat_text &&
-		ip < (unsigned long)isolated_compat_text_end);
+		(PTI_IP_IN(ip, SYSENTER_compat, SYSENTER_compat_end) ||
+		 PTI_IP_IN(ip, SYSCALL_compat, SYSCALL_compat_end) ||
+		 PTI_IP_IN(ip, sysretl_redo, sysretl_end) ||
+		 PTI_IP_IN(ip, sysretl_redo_pcid, sysretl_end_pcid)));
 }
 
 #else
 
-static __always_inline bool pti_ip_isolated(unsigned long ip)
+static __always_inline bool pti_ip_single_stepped(unsigned long ip)
+{
+	return false;
+}
+
+static __always_inline bool pti_ip_syscall_gap(unsigned long ip)
 {
 	return false;
 }
