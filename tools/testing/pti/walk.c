@@ -62,7 +62,7 @@ static bool has_ports(struct audit *a, __u64 frame)
 	struct beacon b;
 
 	return a->load || (guest_read(&a->guest, frame, &b, sizeof(b)) &&
-			   !strncmp(b.name, "ioperm", sizeof(b.name)));
+			   !strncmp(b.name, "ioperm", strlen("ioperm")));
 }
 
 static enum vm_result count_phase(struct session *s, __u64 frame)

@@ -36,6 +36,7 @@
 #define LDT_DATA_SEL	7		/* entry 0 of the LDT, RPL 3 */
 #define VSYSCALL_TIME	0xffffffffff600400UL
 #define MANY		24
+#define KILLED		100
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 static struct beacon *beacon;
@@ -255,12 +256,12 @@ static int phase_ldt_churn(void)
  * Spin with SS from the LDT, 16 bit wide: each interrupt returns through espfix.
  * The stack lies below 4 GiB, because not every emulator brings back the upper half.
  */
-static int phase_espfix(void)
+static int spin_on_16_bits(void)
 {
 	char *stack = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 
-	if (stack == MAP_FAILED || write_ldt(0))
+	if (stack == MAP_FAILED)
 		return 1;
 	asm volatile("mov %%rsp, %%r12\n"
 		     "mov %%ss, %%r13d\n"
@@ -283,6 +284,11 @@ static int phase_espfix(void)
 		     : "rax", "rdx", "r12", "r13", "memory", "cc");
 	munmap(stack, 4 * PAGE);
 	return 0;
+}
+
+static int phase_espfix(void)
+{
+	return write_ldt(0) || spin_on_16_bits();
 }
 
 /* "r-xp", "--xp", or "" if the page is not there */
@@ -326,6 +332,59 @@ static int phase_ioperm(void)
 		spin_ms(1);
 	}
 	return 0;
+}
+
+/* All that is shown while a process needs it only; of a debug store TCG has none */
+static void ask_for_everything(unsigned int i, const __u32 *go)
+{
+	struct perf_event_attr bts = {
+		.type = PERF_TYPE_HARDWARE,
+		.size = sizeof(bts),
+		.config = PERF_COUNT_HW_BRANCH_INSTRUCTIONS,
+		.sample_period = 1,
+		.exclude_kernel = 1,
+	};
+
+	while (!load(go))
+		sched_yield();
+	syscall(SYS_perf_event_open, &bts, 0, -1, -1, 0);
+	if (ioperm(0x80 + i, 1, 1) || write_ldt(0) || write_ldt(i + 1))
+		exit(1);
+	spin_on_16_bits();
+	for (;;)
+		pause();
+}
+
+/*
+ * Many processes ask at the same moment, and are killed wherever they are by then.
+ * What that leaves shows in the next phase.
+ */
+static int phase_killed(void)
+{
+	__u32 *go = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status, bad = 0;
+	pid_t pid[KILLED];
+	unsigned int i;
+
+	if (go == MAP_FAILED)
+		return 1;
+	for (i = 0; i < KILLED; i++) {
+		pid[i] = fork();
+		if (pid[i] < 0)
+			return 1;
+		if (!pid[i])
+			ask_for_everything(i, go);
+	}
+	__atomic_store_n(go, 1, __ATOMIC_SEQ_CST);
+	for (i = 0; i < KILLED; i++) {
+		spin_ms(i % 4);
+		kill(pid[i], SIGKILL);
+	}
+	for (i = 0; i < KILLED; i++)
+		bad |= waitpid(pid[i], &status, 0) != pid[i] ||
+		       !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
+	spin();
+	return bad;
 }
 
 static int phase_syscalls(void)
@@ -586,6 +645,8 @@ static const struct {
 	{ "16-bit stack",	phase_espfix, false },
 	{ "vsyscall",		phase_vsyscall, false },
 	{ "ioperm",		phase_ioperm, false },
+	{ "ioperm and all, killed", phase_killed, false },
+	{ "after the killed",	phase_spin, false },
 	{ "system calls",	phase_syscalls, false },
 	{ "faults",		phase_faults, false },
 	{ "spread mappings",	phase_spread, false },
