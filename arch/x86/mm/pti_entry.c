@@ -5,6 +5,7 @@
  */
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
+#include <linux/pgtable.h>
 #include <linux/processor.h>
 
 #include <asm/current.h>
@@ -38,6 +39,11 @@ static bool meets(unsigned long addr, unsigned long end, const void *start, size
  *
  *	isolated_redo_table	its entry may look up in it where a tail goes on
  *
+ * A tail that has a #DB behind its CR3 write is taken up again before that, to meet the
+ * same breakpoint, for ever. So there may be none on what tails read there:
+ *
+ *	the ESPFIX stacks	the end of IRET to a 16-bit stack
+ *
  * VERW has its operand in the entry text.
  *
  * Context: any.
@@ -56,6 +62,7 @@ bool pti_entry_uses(unsigned long addr, unsigned long end)
 			return true;
 	}
 	return meets(addr, end, &x86_pred_cmd, sizeof(x86_pred_cmd)) ||
+	       meets(addr, end, (void *)ESPFIX_BASE_ADDR, P4D_SIZE) ||
 	       meets(addr, end, isolated_redo_table,
 		     isolated_redo_table_end - isolated_redo_table) ||
 	       meets(addr, end, __entry_text_start, __entry_text_end - __entry_text_start);

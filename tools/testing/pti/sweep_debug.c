@@ -19,6 +19,7 @@
 #define IST_NMI		2		/* as the kernel numbers them, from 1 */
 #define IST_DB		3
 #define IST_PAGE	4096		/* at least so large is each, the NMI's twice */
+#define IST_TRAMPOLINE	512		/* what an isolated kernel has for the CPU to push to */
 #define EFLAGS_FIXED	BIT_ULL(1)
 #define DR7_GLOBAL(n)	(2U << 2 * (n))
 #define DR7_SHIFT(n)	(16 + 4 * (n))
@@ -39,6 +40,13 @@ struct lent {
 	struct arch_breakpoint hw;
 };
 
+/* The end of what the CPU pushes to */
+static enum vm_result pushed_top(struct sweep *s, int ist, __u64 *top)
+{
+	return mem_read(s, s->percpu + s->tss + TSS_IST + sizeof(*top) * (ist - 1), top,
+			sizeof(*top));
+}
+
 /*
  * The stack that handlers run on.  The IST of an isolated kernel is where the CPU pushes, and
  * from there the frame is moved to the stacks, which lie with a guard page below each.
@@ -50,10 +58,23 @@ static enum vm_result ist_top(struct sweep *s, int ist, __u64 *top)
 	enum vm_result result;
 
 	if (!s->isolated || !symbol_addr(s, "isolated_redo_table") || !stacks || !area)
-		return mem_read(s, s->percpu + s->tss + TSS_IST + sizeof(*top) * (ist - 1), top,
-				sizeof(*top));
+		return pushed_top(s, ist, top);
 	result = mem_read(s, s->percpu + area, top, sizeof(*top));
 	*top += ist * (PAGE_SIZE + stacks->size / (stacks->size % 3 ? 4 : 6));
+	return result;
+}
+
+/* Whether it is a #DB that runs, where one more would be pushed over its registers */
+static enum vm_result runs_on_db(struct sweep *s, const struct regs *at, bool *on_db)
+{
+	__u64 top, rsp = at->v[RSP];
+	enum vm_result result = ist_top(s, IST_DB, &top);
+
+	if (result)
+		return result;
+	*on_db = rsp < top && rsp >= top - IST_PAGE;
+	result = pushed_top(s, IST_DB, &top);
+	*on_db |= !result && rsp < top && rsp >= top - IST_TRAMPOLINE;
 	return result;
 }
 
@@ -148,6 +169,11 @@ static enum vm_result load(struct sweep *s, struct regs *call, const struct debu
 /* Those of the guest's own programs, for the time of an injection */
 static struct debug_regs guests;
 
+static bool fills_thread_stack(const char *function)
+{
+	return !strcmp(function, "sync_regs") || !strcmp(function, "isolated_error_entry");
+}
+
 /**
  * debug_arm() - put breakpoints on as much of some memory as the kernel allows
  * @s:		the sweep
@@ -157,27 +183,25 @@ static struct debug_regs guests;
  *
  * None is put in the entry of #DB: one more would be on the same stack, or lose what DR6
  * says of the first.  The kernel has to allow none there, the thread's stack apart,
- * which sync_regs() fills and the handler is called on: in that it is as without
- * isolation.
+ * which sync_regs() or isolated_error_entry fills and the handler is called on: in that it
+ * is as without isolation.
  *
  * Return: VM_OK, also if nothing may be watched.
  */
 enum vm_result debug_arm(struct sweep *s, struct path *p, const struct regs *at, struct touch *t)
 {
 	struct debug_regs d = { };
-	__u64 top;
 	const struct symbol *sym = symbol_at(&s->syms, at->v[RIP]);
 	enum vm_result result;
 	struct regs call;
 	int i, n = 0;
-	bool on_db;
+	bool on_db = false;
 
 	if (!t->n)
 		return VM_OK;
 	result = borrow(s, at, &call);
 	if (!result)
-		result = ist_top(s, IST_DB, &top);
-	on_db = !result && at->v[RSP] < top && at->v[RSP] >= top - IST_PAGE;
+		result = runs_on_db(s, at, &on_db);
 	for (i = 0; !result && i < t->n && n < DEBUG_REGS; i++) {
 		unsigned int bits;
 		bool allowed;
@@ -187,7 +211,7 @@ enum vm_result debug_arm(struct sweep *s, struct path *p, const struct regs *at,
 		if (result || !allowed)
 			continue;
 		if (on_db || sym->addr == s->db) {
-			if (on_db && (strcmp(sym->name, "sync_regs") || t->by_gs))
+			if (on_db && (t->by_gs || !fills_thread_stack(sym->name)))
 				failure(s, p, K_DB, "allowed: a breakpoint on %s",
 					where(s, t->word[i]));
 			continue;

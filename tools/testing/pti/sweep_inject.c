@@ -19,7 +19,8 @@
  * refuses one on whatever the entry code uses before the stack and CR3 are its own, or
  * after they are the user's again (dbg_deny tests that, too).  User memory no instruction of
  * this text touches.  What is left is the stack of a task, where a push or pop hits on the
- * kernel's page table, and espfix's, where IRET does and the #DB is taken in user mode.
+ * kernel's page table, and without isolation espfix's, where IRET does and the #DB is taken
+ * in user mode.
  */
 #include <errno.h>
 #include <string.h>

@@ -27,6 +27,7 @@
 #define CEA		0xfffffe0000000000UL
 #define CEA_END		0xfffffe7fffffe000UL
 #define ESPFIX		0xffffff0000000000UL
+#define ESPFIX_END	0xffffff8000000000UL
 #define MAX_CPUS	64
 
 static unsigned int tried;
@@ -116,6 +117,26 @@ static void test_cea(void)
 	for (i = 0; good && i < n; i++)
 		good = data_refused(CEA + pti_random() % (CEA_END - CEA));
 	ksft_test_result(good, "cpu_entry_area: %u tried\n", tried);
+}
+
+/*
+ * An isolated IRET to a 16-bit stack pops from its ESPFIX stack on the user page table;
+ * what interrupts it there goes back to before that, and would do so for ever.
+ */
+static void test_espfix(void)
+{
+	unsigned long i, n = pti_rounds(2000);
+	bool good;
+
+	if (!pti_on()) {
+		ksft_test_result_skip("ESPFIX stacks: accepted without isolation\n");
+		return;
+	}
+	tried = 0;
+	good = data_refused(ESPFIX) && data_refused(ESPFIX_END - 8);
+	for (i = 0; good && i < n; i++)
+		good = data_refused(ESPFIX + pti_random() % (ESPFIX_END - ESPFIX));
+	ksft_test_result(good, "ESPFIX stacks: %u tried\n", tried);
 }
 
 static void test_text(void)
@@ -386,9 +407,10 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		ksft_exit_skip("perf_event_open: %s\n", strerror(errno));
 	close(fd);
-	ksft_set_plan(8);
+	ksft_set_plan(9);
 	test_control();
 	test_cea();
+	test_espfix();
 	test_text();
 	test_offsets();
 	test_per_cpu();
