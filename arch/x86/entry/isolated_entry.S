@@ -127,6 +127,28 @@ SYM_CODE_END(isolated_return_to_usermode\suffix)
 ISOLATED_RETURN pcid=0
 ISOLATED_RETURN _pcid pcid=1
 
+#ifdef CONFIG_X86_ESPFIX64
+/*
+ * IRET to a stack segment of an LDT that this process has not: it faults, as on any other
+ * segment that is none.
+ *
+ * In:	user page table, kernel GS base, interrupts off, RSP at the user's RDI and the IRET
+ *	frame on the entry stack; other GPRs are the user's.
+ * Out:	native_irq_return_iret.
+ */
+SYM_CODE_START_LOCAL(isolated_no_ldt)
+	UNWIND_HINT_IRET_REGS offset=8
+	ANNOTATE_NOENDBR
+	swapgs
+.Lno_ldt_user_gs:
+	ANNOTATE_NOENDBR
+	pop	%rdi
+	UNWIND_HINT_IRET_REGS
+	jmp	native_irq_return_iret
+.Lno_ldt_end:
+SYM_CODE_END(isolated_no_ldt)
+#endif
+
 	.pushsection .noinstr.text, "ax"
 /*
  * The rest of error_entry for an entry from user mode. Nothing of the kernel's may stay

@@ -221,6 +221,11 @@ SYM_DATA_START(isolated_redo_table)
 	REDO	.Lignore_user_cr3, .Lignore_user_gs, .Lignore_redo
 	REDO	.Lignore_user_gs, .Lignore_end, .Lredo_ignore
 #ifdef CONFIG_X86_ESPFIX64
+	/* Ahead of a CR3 write, too: without an LDT it is not made, and IRET comes next. */
+	REDO	native_irq_return_ldt, .Lldt_kernel_gs, isolated_redo_iret
+	REDO	.Lldt_kernel_gs, .Lldt_kernel_cr3, .Lredo_iret
+	REDO	isolated_no_ldt, .Lno_ldt_user_gs, .Lredo_iret
+	REDO	.Lno_ldt_user_gs, .Lno_ldt_end, isolated_redo_iret
 	REDO	.Lldt_user_cr3, .Lldt_user_gs, .Lredo_ldt
 	REDO	.Lldt_user_gs, .Lldt_user_rax, .Lredo_ldt_user_gs
 	REDO	.Lldt_user_rax, .Lldt_end, isolated_redo_iret

@@ -7,8 +7,8 @@
  *
  *   TO_KERNEL_CR3			entry, where isolation is known to be on
  *   TO_USER_CR3			exit, where isolation is known to be on
- *   SWITCH_TO_KERNEL_CR3		the same, as an alternative
- *   SWITCH_TO_USER_CR3			the same, as an alternative
+ *   SWITCH_TO_KERNEL_CR3_IF_LDT	an alternative, on the exit to a stack segment of an LDT
+ *   SWITCH_TO_USER_CR3			back from there, as an alternative
  *   FENCE_OR_SWITCH_TO_KERNEL_CR3	instead of FENCE_SWAPGS_USER_ENTRY
  *   JMP_RETURN_TO_USERMODE, _OR	instead of a jump to the base's IRET exit
  *   TEST_SYSRET			instead of the base's choice of SYSRET or IRET
@@ -91,10 +91,24 @@
 	mov	\scratch_reg, %cr3
 .endm
 
-.macro SWITCH_TO_KERNEL_CR3 scratch_reg:req
+/*
+ * espfix is in the user page table of a process that has an LDT, which this CPU has loaded
+ * then. Without one the selector in SS cannot be loaded either way: IRET may fault at once.
+ *
+ * In:	user page table, kernel GS base, interrupts off; the stack may be anything.
+ * Out:	kernel page table; isolated and LDTR 0: jumps to \no_ldt, with nothing switched.
+ *	\scratch_reg and flags clobbered.
+ */
+.macro TO_KERNEL_CR3_IF_LDT scratch_reg:req no_ldt:req pcid:req
+	sldt	\scratch_reg
+	test	\scratch_reg, \scratch_reg
+	jz	\no_ldt
+	TO_KERNEL_CR3 \scratch_reg pcid=\pcid
+.endm
+.macro SWITCH_TO_KERNEL_CR3_IF_LDT scratch_reg:req no_ldt:req
 	ALTERNATIVE_2 "",						     \
-		"TO_KERNEL_CR3 \scratch_reg pcid=0", X86_FEATURE_PTI,	     \
-		"TO_KERNEL_CR3 \scratch_reg pcid=1", X86_FEATURE_PTI_PCID
+		"TO_KERNEL_CR3_IF_LDT \scratch_reg \no_ldt pcid=0", X86_FEATURE_PTI, \
+		"TO_KERNEL_CR3_IF_LDT \scratch_reg \no_ldt pcid=1", X86_FEATURE_PTI_PCID
 .endm
 
 .macro SWITCH_TO_USER_CR3 scratch_reg:req
@@ -183,7 +197,7 @@ SYM_INNER_LABEL(\label, SYM_L_GLOBAL)
 
 #else /* !CONFIG_MITIGATION_PAGE_TABLE_ISOLATION */
 
-.macro SWITCH_TO_KERNEL_CR3 scratch_reg:req
+.macro SWITCH_TO_KERNEL_CR3_IF_LDT scratch_reg:req no_ldt:req
 .endm
 .macro SWITCH_TO_USER_CR3 scratch_reg:req
 .endm

@@ -2,8 +2,9 @@
 /*
  * Page-table isolation: the mapper. It builds the kernel half of init_mm's user
  * root from the policy table; pgd_pair_alloc() copies that half's top level into
- * every other user root, so that all of them share what is below. The functions
- * take the kernel root of a pair, and so pti_test.c can give them another one.
+ * every other user root, so that all of them share what is below; pti_ldt.c adds what
+ * is one mm's. The functions take the kernel root of a pair, and so pti_test.c can give
+ * them another one.
  *
  * The user page table has page tables of its own for this half: nothing can
  * appear in it because something nearby was mapped in the kernel's. Its leaves
@@ -153,7 +154,7 @@ static pte_t *pti_lookup_user(pgd_t *root, unsigned long addr, unsigned int *lev
 
 /**
  * pti_user_leaf() - what the user page tables map at a kernel address
- * @addr: an address of the kernel half, outside the LDT slot
+ * @addr: an address of the kernel half, of which all mms have the same
  *
  * Context: any, with isolation on. A leaf of a run-time row may be gone at once.
  * Return: the leaf entry, at whatever level; NULL where there is none.
@@ -250,32 +251,13 @@ static const char *__init pti_map_page(pgd_t *root, const struct pti_row *row,
 	return NULL;
 }
 
-static const char *__init pti_share(pgd_t *root, const struct pti_row *row)
-{
-	pgd_t *pgd = pgd_offset_pgd(root, row->start);
-	p4d_t *user = pti_make_p4d(root, row->start, false);
-	p4d_t *kernel = p4d_offset(pgd, row->start);
-
-	if (!user)
-		return "no memory for page tables";
-	if (!IS_ALIGNED(row->start | row->size, P4D_SIZE))
-		return "shared, but not a whole slot";
-	if (pgd_none(*pgd) || p4d_none(*kernel))
-		return "the kernel does not map it";
-	if (!p4d_none(*user))
-		return "mapped by two rows";
-
-	WRITE_ONCE(*(unsigned long *)user, p4d_val(*kernel));
-	return NULL;
-}
-
 VISIBLE_IF_KUNIT const char *__init pti_map_row(pgd_t *root, const struct pti_row *row, int cpu)
 {
 	struct pti_range range = pti_row_range(row, cpu);
 	const char *why;
 	unsigned long addr;
 
-	if (row->where == PTI_AT_LDT)
+	if (row->flags & PTI_WITH_LDT)
 		return NULL;
 	if ((row->flags & PTI_WRITE) && (row->flags & PTI_EXEC))
 		return "writable and executable";
@@ -283,8 +265,6 @@ VISIBLE_IF_KUNIT const char *__init pti_map_row(pgd_t *root, const struct pti_ro
 		return "not a range of the kernel half";
 	if (!IS_ALIGNED(range.start | range.end, PAGE_SIZE))
 		return "not aligned to a page";
-	if (row->flags & PTI_SHARED)
-		return pti_share(root, row);
 
 	for (addr = range.start; addr < range.end; addr += PAGE_SIZE) {
 		why = pti_map_page(root, row, addr);
@@ -306,7 +286,7 @@ static bool __init pti_hits_runtime_row(const struct pti_row *rows, const struct
 
 	for (; rows < row; rows++) {
 		other = pti_row_range(rows, cpu);
-		if ((rows->flags & PTI_RUNTIME) && range.start < other.end &&
+		if ((rows->flags & (PTI_RUNTIME | PTI_WITH_LDT)) && range.start < other.end &&
 		    other.start < range.end)
 			return true;
 	}
@@ -334,34 +314,6 @@ VISIBLE_IF_KUNIT bool __init pti_build(pgd_t *root, const struct pti_row *rows, 
 	return true;
 }
 
-/*
- * Frames below a shared table, and what their leaves allow, added up in @flags.
- * espfix maps a few frames many thousand times, by entries of one table, at each
- * level, that are the same: those count once.
- */
-static unsigned long __pti_boot pti_count_table(const unsigned long *table, int level,
-						pteval_t *flags)
-{
-	unsigned long pages = 0;
-	unsigned int i, first;
-
-	for (i = 0; i < PTRS_PER_PTE; i++) {
-		if (!(table[i] & _PAGE_PRESENT))
-			continue;
-		for (first = 0; (table[first] ^ table[i]) & PTE_PFN_MASK; first++)
-			;
-		if (first != i)
-			continue;
-		if (level > 1) {
-			pages += pti_count_table(__va(table[i] & PTE_PFN_MASK), level - 1, flags);
-		} else {
-			pages++;
-			*flags |= table[i] & PTE_FLAGS_MASK;
-		}
-	}
-	return pages;
-}
-
 /**
  * pti_row_pages() - how many pages a row shows now
  * @row: the row
@@ -369,23 +321,17 @@ static unsigned long __pti_boot pti_count_table(const unsigned long *table, int 
  * @flags: set to all flags that any leaf of the row has
  *
  * Context: process, with isolation on.
- * Return: pages of 4 KiB, each frame once; 0 for the LDT, which is each mm's own.
+ * Return: pages of 4 KiB; 0 for what an mm has with its LDT.
  */
 unsigned long __pti_boot pti_row_pages(const struct pti_row *row, int cpu, pteval_t *flags)
 {
 	struct pti_range range = pti_row_range(row, cpu);
 	unsigned long addr, pages = 0;
-	pgd_t *pgd;
 	pte_t *pte;
 
 	*flags = 0;
-	if (row->where == PTI_AT_LDT)
+	if (row->flags & PTI_WITH_LDT)
 		return 0;
-	if (row->flags & PTI_SHARED) {
-		pgd = pgd_offset_pgd(pgd_pair_user_root(swapper_pg_dir), range.start);
-		return pti_count_table((unsigned long *)p4d_pgtable(*p4d_offset(pgd, range.start)),
-				       3, flags);
-	}
 
 	for (addr = range.start; addr < range.end; addr += PAGE_SIZE) {
 		pte = pti_user_leaf(addr);

@@ -121,7 +121,7 @@ const struct pti_row pti_rows[] __pti_bootconst = {
 		.where	= PTI_AT_ADDRESS,
 		.start	= ESPFIX_BASE_ADDR,
 		.size	= P4D_SIZE,
-		.flags	= PTI_SHARED,
+		.flags	= PTI_WITH_LDT,
 	},
 #endif
 #ifdef CONFIG_X86_VSYSCALL_EMULATION
@@ -140,7 +140,7 @@ const struct pti_row pti_rows[] __pti_bootconst = {
 		.reason	= "the CPU reads segment descriptors that a process made (3.5.1)",
 		.where	= PTI_AT_LDT,
 		.size	= PTI_LDT_SIZE,
-		.flags	= PTI_RUNTIME,
+		.flags	= PTI_WITH_LDT,
 	},
 #endif
 };

@@ -16,7 +16,7 @@
  * @PTI_AT_ADDRESS: nothing, it is an address
  * @PTI_AT_PERCPU: each possible CPU's per-CPU area
  * @PTI_AT_CEA: each possible CPU's cpu_entry_area
- * @PTI_AT_LDT: the LDT slot of each mm (pti_ldt.c maps it)
+ * @PTI_AT_LDT: the LDT slot of each mm
  */
 enum pti_where {
 	PTI_AT_ADDRESS,
@@ -34,7 +34,7 @@ enum pti_where {
 /* When a row is mapped. Without any of these: at boot, and it must be there. */
 #define PTI_IF_MAPPED	BIT(4)	/* at boot, where the kernel maps it */
 #define PTI_RUNTIME	BIT(5)	/* by pti_expose() and pti_conceal() */
-#define PTI_SHARED	BIT(6)	/* by sharing the kernel's tables, whatever they allow */
+#define PTI_WITH_LDT	BIT(6)	/* by pti_ldt.c, for an mm that has an LDT, in its own root */
 
 /* Frames that another row shows too: they count in its pages, not in totals. */
 #define PTI_ALIAS	BIT(7)

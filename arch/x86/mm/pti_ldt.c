@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page-table isolation: the LDT of a process in its user page table.
+ * Page-table isolation: the LDT of a process in its user page table, and espfix with it.
  *
  * The CPU reads segment descriptors in user mode, so the LDT must be mapped
  * there: read-only, supervisor, at an address that is the same in both page
@@ -10,10 +10,14 @@
  *
  * The tables belong to the root and live as long as it does. While they do, only
  * leaves come and go.
+ *
+ * espfix is what IRET to a 16-bit stack segment reads, and only an LDT can have such a
+ * segment: without one, native_irq_return_ldt stays away from it.
  */
 #include <linux/build_bug.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/string.h>
 #include <linux/vmalloc.h>
 
 #include <asm/pgd_pair.h>
@@ -52,6 +56,45 @@ static pte_t *pti_ldt_make_leaves(pgd_t *root)
 	return (pte_t *)entry;
 }
 
+/* The entry of a root for espfix: of init_mm's user root, if @root is swapper_pg_dir. */
+static pgd_t *pti_espfix_entry(pgd_t *root)
+{
+	return pgd_offset_pgd(pgd_pair_user_root(root), ESPFIX_BASE_ADDR);
+}
+
+/*
+ * Show espfix in one user root, for good. With five levels more than espfix is in the
+ * table that has its entry, and all user roots share that table: this one gets a copy.
+ * No entry of it changes after boot.
+ */
+static bool pti_ldt_show_espfix(struct mm_struct *mm)
+{
+	pgd_t *kernel = pgd_offset(mm, ESPFIX_BASE_ADDR);
+	pgd_t *shared = pti_espfix_entry(swapper_pg_dir);
+	pgd_t *user = pti_espfix_entry(mm->pgd);
+	p4d_t *table;
+
+	if (!IS_ENABLED(CONFIG_X86_ESPFIX64) || pgd_val(*user) != pgd_val(*shared))
+		return true;
+
+	if (!pgtable_l5_enabled()) {
+		WRITE_ONCE(*user, *kernel);
+		return true;
+	}
+
+	table = (p4d_t *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (!table)
+		return false;
+
+	memcpy(table, __va(pgd_val(*shared) & PTE_PFN_MASK), PAGE_SIZE);
+	table[p4d_index(ESPFIX_BASE_ADDR)] = *p4d_offset(kernel, ESPFIX_BASE_ADDR);
+	WRITE_ONCE(*user, __pgd(__pa(table) | pgd_flags(*shared)));
+	/* CPUs that run the process may have the entry of the root in a cache. */
+	flush_tlb_mm(mm);
+
+	return true;
+}
+
 static unsigned int pti_ldt_pages(struct ldt_struct *ldt)
 {
 	return DIV_ROUND_UP(ldt->nr_entries * LDT_ENTRY_SIZE, PAGE_SIZE);
@@ -76,7 +119,7 @@ int pti_ldt_map(struct mm_struct *mm, struct ldt_struct *ldt)
 		return 0;
 
 	leaf = pti_ldt_make_leaves(mm->pgd);
-	if (!leaf)
+	if (!leaf || !pti_ldt_show_espfix(mm))
 		return -ENOMEM;
 
 	if (old && (unsigned long)old->alias == alias)
@@ -125,7 +168,7 @@ void pti_ldt_unmap(struct mm_struct *mm, struct ldt_struct *ldt)
 }
 
 /**
- * pti_ldt_free_tables() - free the page tables of the LDT window
+ * pti_ldt_free_tables() - free the page tables that a root has for an LDT
  * @pgd: kernel root of an mm; no CPU has it loaded
  *
  * Nothing is flushed: entries that a CPU cached below this root carry a PCID
@@ -138,7 +181,7 @@ void pti_ldt_free_tables(pgd_t *pgd)
 	unsigned long entry = pgd_val(pgd[pgd_index(PTI_LDT_BASE)]);
 	unsigned int level;
 
-	if (!cpu_feature_enabled(X86_FEATURE_PTI))
+	if (!cpu_feature_enabled(X86_FEATURE_PTI) || !entry)
 		return;
 
 	for (level = 0; entry && level < pti_ldt_levels(); level++) {
@@ -148,4 +191,8 @@ void pti_ldt_free_tables(pgd_t *pgd)
 		entry = level + 1 < pti_ldt_levels() ? *table : 0;
 		free_page((unsigned long)table);
 	}
+
+	entry = pgd_val(*pti_espfix_entry(pgd));
+	if (pgtable_l5_enabled() && entry != pgd_val(*pti_espfix_entry(swapper_pg_dir)))
+		free_page((unsigned long)__va(entry & PTE_PFN_MASK));
 }

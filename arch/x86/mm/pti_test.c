@@ -26,10 +26,13 @@
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/pgtable.h>
+#include <linux/sched/mm.h>
 
 #include <asm/cpu_entry_area.h>
+#include <asm/espfix.h>
 #include <asm/pgd_pair.h>
 #include <asm/pti.h>
+#include <asm/pti_ldt.h>
 #include <asm/realmode.h>
 #include <asm/tlbflush.h>
 
@@ -204,13 +207,10 @@ static unsigned long user_leaf(struct kunit *test, unsigned long addr)
 	return user_entry(test, addr, PG_LEVEL_4K);
 }
 
-/*
- * All leaves below a table, present or not. A table that entries side by side
- * have in common counts once: espfix has some thousand times.
- */
+/* All leaves below a table, present or not. */
 static unsigned long count_leaves(unsigned long *table, enum pg_level level)
 {
-	unsigned long nr = 0, last = 0;
+	unsigned long nr = 0;
 	unsigned int i;
 
 	for (i = 0; i < PTRS_PER_PTE; i++) {
@@ -218,9 +218,8 @@ static unsigned long count_leaves(unsigned long *table, enum pg_level level)
 			continue;
 		if (level == PG_LEVEL_4K || (table[i] & _PAGE_PSE))
 			nr++;
-		else if (table[i] != last)
+		else
 			nr += count_leaves(__va(table[i] & PTE_PFN_MASK), level - 1);
-		last = table[i];
 	}
 	return nr;
 }
@@ -236,7 +235,6 @@ static unsigned long user_leaves(struct kunit *test)
 static const char mapped[] = "mapped";
 static const char no_range[] = "not a range of the kernel half";
 static const char not_aligned[] = "not aligned to a page";
-static const char no_slot[] = "shared, but not a whole slot";
 static const char not_mapped[] = "the kernel does not map it";
 static const char mapped_twice[] = "mapped by two rows";
 static const char no_write[] = "the kernel may not write it";
@@ -540,29 +538,6 @@ static void __init upper_levels(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, user_leaf(test, BASE), FRAME(0) | LEAF_X);
 }
 
-/* A row that shares the kernel's tables shares them in whole slots. */
-static void __init shared_tables(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-	unsigned long entry;
-
-	set_kernel_pages(test, BASE, 2, 0, LEAF_RWG);
-	EXPECT_RANGE(test, BASE, PMD_SIZE, PTI_SHARED, no_slot);
-	EXPECT_RANGE(test, BASE + PUD_SIZE, P4D_SIZE, PTI_SHARED, no_slot);
-	EXPECT_RANGE(test, BASE + P4D_SIZE, P4D_SIZE, PTI_SHARED, not_mapped);
-	EXPECT_RANGE(test, BASE + PGDIR_SIZE, P4D_SIZE, PTI_SHARED, not_mapped);
-	KUNIT_EXPECT_EQ(test, user_leaves(test), 0);
-
-	EXPECT_RANGE(test, BASE, P4D_SIZE, PTI_SHARED, mapped);
-	entry = p4d_val(*p4d_offset(pgd_offset_pgd(f->root, BASE), BASE));
-	KUNIT_EXPECT_NE(test, entry, 0);
-	KUNIT_EXPECT_EQ(test, user_entry(test, BASE, PG_LEVEL_512G), entry);
-	KUNIT_EXPECT_EQ(test, user_leaves(test), 2);
-
-	EXPECT_RANGE(test, BASE, P4D_SIZE, PTI_SHARED, mapped_twice);
-	EXPECT_RANGE(test, BASE, PAGE_SIZE, PTI_GLOBAL | PTI_WRITE, mapped_twice);
-}
-
 /* Pages that come and go, in page tables that were made before. */
 static void __init runtime_rows(struct kunit *test)
 {
@@ -814,7 +789,6 @@ static struct kunit_case __refdata mapper_cases[] = {
 	KUNIT_CASE(two_rows),
 	KUNIT_CASE(bad_ranges),
 	KUNIT_CASE(upper_levels),
-	KUNIT_CASE(shared_tables),
 	KUNIT_CASE(runtime_rows),
 	KUNIT_CASE(expose_and_conceal),
 	KUNIT_CASE(debug_store),
@@ -1113,8 +1087,70 @@ static void single_roots(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, real_mode_header->trampoline_pgd & BIT(PTI_USER_ROOT_BIT), 0);
 }
 
+#ifdef CONFIG_X86_ESPFIX64
+static void drop_mm(void *mm)
+{
+	mmdrop(mm);
+}
+
+/* What a user root has at an address of the kernel half, in the topmost table but one. */
+static unsigned long user_p4d(pgd_t *root, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset_pgd(pgd_pair_user_root(root), addr);
+
+	return p4d_val(*p4d_offset(pgd, addr));
+}
+
+/*
+ * From its first LDT on an mm has espfix in its user root, and nobody else has it, nor
+ * does anything else change. It is not global.
+ */
+static void espfix_with_ldt(struct kunit *test)
+{
+	struct ldt_struct ldt = { .entries = new_pages(test, 0), .nr_entries = 1 };
+	pgd_t *kernel = pgd_offset_k(ESPFIX_BASE_ADDR);
+	unsigned long entry, addr;
+	struct mm_struct *mm;
+	unsigned int level;
+	pte_t *pte;
+
+	if (!boot_cpu_has(X86_FEATURE_PTI))
+		kunit_skip(test, "isolation is off");
+
+	mm = mm_alloc();
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, drop_mm, mm));
+
+	KUNIT_EXPECT_EQ(test, user_p4d(mm->pgd, ESPFIX_BASE_ADDR), 0);
+	KUNIT_ASSERT_EQ(test, pti_ldt_map(mm, &ldt), 0);
+	entry = user_p4d(mm->pgd, ESPFIX_BASE_ADDR);
+	KUNIT_EXPECT_NE(test, entry, 0);
+	KUNIT_EXPECT_EQ(test, entry, p4d_val(*p4d_offset(kernel, ESPFIX_BASE_ADDR)));
+	KUNIT_EXPECT_EQ(test, user_p4d(swapper_pg_dir, ESPFIX_BASE_ADDR), 0);
+	expect_mirrored(test, new_pair(test), 0);
+
+	for (addr = CPU_ENTRY_AREA_BASE; addr; addr += P4D_SIZE) {
+		if (addr != ESPFIX_BASE_ADDR)
+			KUNIT_EXPECT_EQ(test, user_p4d(mm->pgd, addr),
+					user_p4d(swapper_pg_dir, addr));
+	}
+
+	/* The next one finds it there. */
+	KUNIT_EXPECT_EQ(test, pti_ldt_map(mm, &ldt), 0);
+	KUNIT_EXPECT_EQ(test, user_p4d(mm->pgd, ESPFIX_BASE_ADDR), entry);
+
+	pte = lookup_address(__this_cpu_read(espfix_stack), &level);
+	KUNIT_ASSERT_NOT_NULL(test, pte);
+	KUNIT_EXPECT_EQ(test, pte_flags(*pte) & (_PAGE_PRESENT | _PAGE_RW | _PAGE_GLOBAL),
+			_PAGE_PRESENT);
+}
+#endif
+
 static struct kunit_case pair_cases[] = {
 	KUNIT_CASE(new_pairs),
+#ifdef CONFIG_X86_ESPFIX64
+	KUNIT_CASE(espfix_with_ldt),
+#endif
 	KUNIT_CASE_PARAM(mirror_set_and_clear, setter_gen_params),
 	KUNIT_CASE_PARAM(mirror_bits, setter_gen_params),
 	KUNIT_CASE_PARAM(mirror_not, setter_gen_params),

@@ -63,6 +63,7 @@ enum value_kind {
 	V_CS,			/* CS of a frame; id: 1 user mode, 0 kernel mode */
 	V_RIP,			/* RIP of a frame, none of the addresses that are told apart */
 	V_CALLER,		/* return address into C */
+	V_LDTR,			/* LDTR, 0 where the process has no LDT */
 };
 
 struct value {
@@ -145,7 +146,8 @@ struct state {
 	__u8 via;		/* enum via, until C has run */
 	__u8 of_kernel;		/* what was found in the registers is the kernel's */
 	__u8 resumed;		/* it was interrupted, and the kernel page table is in CR3 */
-	__u8 pad[2];
+	__u8 on_ldtr;		/* ZF is set if LDTR is 0 */
+	__u8 ldt;		/* and it is not */
 	__u32 nslots, pad2;
 	struct slot slot[MAX_SLOTS];
 	/* not part of what is remembered */

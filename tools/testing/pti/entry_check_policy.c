@@ -179,6 +179,7 @@ bool policy_cannot_fault(const cs_insn *in)
 	case X86_INS_NOP: case X86_INS_ENDBR64: case X86_INS_CLD: case X86_INS_STD:
 	case X86_INS_CLAC: case X86_INS_STAC: case X86_INS_LFENCE: case X86_INS_MFENCE:
 	case X86_INS_SWAPGS: case X86_INS_RDGSBASE: case X86_INS_WRGSBASE: case X86_INS_VERW:
+	case X86_INS_SLDT:
 	case X86_INS_CALL: case X86_INS_RET: case X86_INS_JMP:
 	case X86_INS_SYSRET: case X86_INS_SYSEXIT: case X86_INS_IRETQ:
 		return true;

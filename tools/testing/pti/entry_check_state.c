@@ -91,6 +91,8 @@ const char *value_text(const struct value *v)
 		return "the RIP found";
 	case V_CALLER:
 		return "an address in C";
+	case V_LDTR:
+		return "LDTR";
 	}
 	return to;
 }
@@ -213,6 +215,7 @@ void flags_unknown(struct state *st)
 	st->zf = MAYBE;
 	st->sf = MAYBE;
 	st->on_mode = 0;
+	st->on_ldtr = 0;
 }
 
 __u64 state_hash(const struct state *st)

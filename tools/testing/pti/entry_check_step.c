@@ -85,7 +85,8 @@ static void reg_write(struct state *st, unsigned int reg, struct value v)
 		v = val(V_JUNK, 0, 0);
 	else if (size == 4 && v.kind == V_CONST)
 		v.n &= 0xffffffff;
-	else if (size == 4 && v.kind != V_IN && v.kind != V_GSHIGH && v.kind != V_NUMBER)
+	else if (size == 4 && v.kind != V_IN && v.kind != V_GSHIGH && v.kind != V_NUMBER &&
+		 v.kind != V_LDTR)
 		v = val(V_JUNK, 0, 0);
 	st->reg[n] = v;
 }
@@ -150,6 +151,12 @@ static bool touch(struct state *st, const struct loc *l, int size, enum access h
 		}
 		return true;
 	case L_STACK:
+		/* A kernel that switches in another way has it always */
+		if (user && l->region == R_ESPFIX && img.redo && !st->ldt) {
+			wrong(st, "stack", "%s espfix, which goes with an LDT, and LDTR may be 0",
+			      verb(how));
+			return false;
+		}
 		if ((user || l->region == R_ESPFIX) &&
 		    !policy_region(l->region, l->at, size, how)) {
 			wrong(st, "stack", "%s %s%+lld, which the page table in CR3 has not so",
@@ -426,6 +433,8 @@ static void test(struct state *st, struct value a, struct value b, int size)
 	} else if (a.kind == V_GSHIGH && b.kind == V_GSHIGH) {
 		st->sf = a.id == GS_KERNEL;
 		st->on_mode = 1;
+	} else if (a.kind == V_LDTR && b.kind == V_LDTR) {
+		st->on_ldtr = 1;
 	}
 }
 
@@ -682,6 +691,9 @@ enum outcome step(struct state *st, const cs_insn *in, __u64 *other)
 	case X86_INS_SWAPGS:
 		st->gs = !st->gs;
 		what = GO_ON;
+		break;
+	case X86_INS_SLDT:
+		what = op_write(st, in, 0, val(V_LDTR, 0, 0)) ? GO_ON : STOP;
 		break;
 	case X86_INS_RDGSBASE:
 	case X86_INS_WRGSBASE:

@@ -178,6 +178,8 @@ static void one_path(struct state *st)
 			__u64 ip = in->address;
 
 			taken.ip = other;
+			taken.ldt |= st->on_ldtr && in->id == X86_INS_JNE;
+			st->ldt |= st->on_ldtr && in->id == X86_INS_JE;
 			taken.path = path_add(st->path, ip, "taken");
 			push(&taken);
 			st->path = path_add(st->path, ip, "not taken");

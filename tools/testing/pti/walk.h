@@ -155,7 +155,7 @@ struct leaves {
 	size_t bad;		/* tables outside guest memory, reserved bits */
 	/*
 	 * A table that entries in a row point to is walked once if no leaf below it is
-	 * global: KASAN has terabytes of shadow that are one page.
+	 * global: KASAN has terabytes of shadow that are one page.  Not so espfix.
 	 */
 	bool once;
 };
@@ -301,6 +301,11 @@ int cpu_parse(char *text, struct cpu_state *cpus, int max);
 static inline int paging_levels(const struct cpu_state *cpu)
 {
 	return cpu->cr4 & CR4_LA57 ? 5 : 4;
+}
+
+static inline bool in_espfix(__u64 va)
+{
+	return va >= ESPFIX_BASE && va < ESPFIX_END;
 }
 
 int guest_map(struct guest *g, const char *file, __u64 megabytes);

@@ -28,6 +28,7 @@ struct check {
 	const struct cpu_state *cpu;
 	__u64 user_root, kernel_root;
 	bool ldt_in_change;	/* somebody may be replacing this mm's LDT, or be held up in it */
+	bool ldt;		/* LDTR says that there is one */
 	struct run run[N_FINDINGS];
 	/* figures of this page table */
 	__u64 bytes, exec, write, used, process;
@@ -78,11 +79,6 @@ static void runs_close(struct check *c)
 		run_close(c, i);
 }
 
-static bool in_espfix(__u64 va)
-{
-	return va >= ESPFIX_BASE && va < ESPFIX_END;
-}
-
 static bool in_ldt_slots(const struct check *c, __u64 va)
 {
 	__u64 base = c->a->facts.levels == 5 ? LDT_BASE_L5 : LDT_BASE_L4;
@@ -117,8 +113,10 @@ static void count_page(struct check *c, int row, __u64 va, __u64 pa, unsigned in
 	if (!s->leaves++)
 		s->va = va;
 	s->perms |= perms;
-	if (row != c->espfix_row || s->leaves == 1)
-		s->pages++;
+	/* The aliases of espfix are one page */
+	if (row >= 0 && row == c->espfix_row && s->leaves > 1)
+		return;
+	s->pages++;
 	if (process) {
 		c->process += PAGE_SIZE;
 		return;
@@ -136,7 +134,7 @@ static void count_page(struct check *c, int row, __u64 va, __u64 pa, unsigned in
 /* All aliases of the espfix page: one frame, every 64 KiB of 4 GiB */
 static int check_espfix(struct check *c, __u64 va, __u64 pa)
 {
-	if (c->espfix_row < 0)
+	if (c->espfix_row < 0 || !(c->ldt || c->ldt_in_change))
 		return -1;
 	if (!c->espfix_n) {
 		c->espfix_va = va & ~ESPFIX_ALIAS_BITS;
@@ -272,7 +270,9 @@ static void check_missing(struct check *c)
 		if (!x->hit)
 			run_add(c, F_MISSING, x->va, PAGE_SIZE, c->a->rows.v[x->row].name);
 	}
-	if (c->espfix_row >= 0 && c->espfix_n != ESPFIX_ALIASES) {
+	/* Whose LDT is on its way to this CPU has them already, or not yet */
+	if (c->espfix_row >= 0 && c->espfix_n != ESPFIX_ALIASES &&
+	    (c->ldt || c->espfix_n)) {
 		snprintf(what, sizeof(what), "%s: %u aliases of %u",
 			 c->a->rows.v[c->espfix_row].name, c->espfix_n, ESPFIX_ALIASES);
 		run_add(c, F_MISSING, ESPFIX_BASE, ESPFIX_END - ESPFIX_BASE, what);
@@ -457,6 +457,7 @@ static void check_tables(struct audit *a, const struct cpu_state *cpus, int n, i
 	c.user_root = c.cpu->cr3 & PTE_ADDR;
 	c.kernel_root = c.user_root & ~CR3_USER;
 	c.espfix_row = espfix_row(&a->rows);
+	c.ldt = c.cpu->ldt_sel & ~7U;
 	c.ldt_in_change = a->load;
 	for (i = 0; i < n; i++)
 		if (cpus[i].cpl != 3 && (cpus[i].cr3 & PTE_ADDR & ~CR3_USER) == c.kernel_root)

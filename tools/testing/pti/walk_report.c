@@ -150,5 +150,5 @@ void report_table(const struct audit *a, FILE *f)
 		fprintf(f, "distinct bytes %llu to %llu\n", s->min_bytes, s->max_bytes);
 	else
 		fprintf(f, "distinct bytes %llu\n", s->max_bytes);
-	fprintf(f, "bytes of one process (LDT) at most %llu\n", s->max_process);
+	fprintf(f, "bytes of one process (LDT, espfix) at most %llu\n", s->max_process);
 }

@@ -211,7 +211,8 @@ static void collect(const struct guest *g, int level, __u64 table, unsigned int 
 			size_t n = out->n;
 
 			collect(g, level - 1, entry & PTE_ADDR, 0, here, left, nxe, levels, out);
-			walked = out->once && !any_global(out, n) ? entry & ~PTE_ACCESSED : 0;
+			walked = out->once && !in_espfix(here) && !any_global(out, n) ?
+				 entry & ~PTE_ACCESSED : 0;
 		}
 	}
 }

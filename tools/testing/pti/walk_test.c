@@ -169,13 +169,17 @@ static void build_espfix(void)
 
 	*entry_for(kernel_root, ESPFIX, 1) = 0;
 	for (i = 0; i < 32; i++)
-		*pte(kernel_root, ESPFIX + i * STRIDE) = pa | LEAF_RO | PTE_GLOBAL;
+		*pte(kernel_root, ESPFIX + i * STRIDE) = pa | LEAF_RO;
 	entry = *entry_for(kernel_root, ESPFIX, 2);
 	for (i = 0; i < 512; i++)
 		*entry_for(kernel_root, ESPFIX + i * 0x200000ULL, 2) = entry;
 	pmd = *entry_for(kernel_root, ESPFIX, 3);
 	for (i = 0; i < 4; i++)
 		*entry_for(kernel_root, ESPFIX + i * 0x40000000ULL, 3) = pmd;
+}
+
+static void show_espfix(void)
+{
 	*entry_for(user_root, ESPFIX, 4) = *entry_for(kernel_root, ESPFIX, 4);
 }
 
@@ -648,6 +652,7 @@ static void ldt(unsigned int pages, __u64 flags)
 	cpus[0].ldt_limit = pages * PAGE_SIZE - 1;
 	for (i = 0; i < pages; i++)
 		map_both(cpus[0].ldt_base + i * PAGE_SIZE, frame(), flags);
+	show_espfix();
 }
 
 static void ldt_right(void)
@@ -671,13 +676,19 @@ static void ldt_short(void)
 	*pte(user_root, cpus[0].ldt_base + PAGE_SIZE) = 0;
 }
 
-static void ldt_left_behind(void)
+static void nobody_changes_the_ldt(void)
 {
-	cpus[1] = cpus[0];		/* nobody can be changing it */
+	cpus[1] = cpus[0];
 	cpus[1].gdt_base = CEA(1);
 	cpus[1].tr_base = CEA(1) + 2 * PAGE_SIZE;
 	cpus[1].kernel_gs_base = PERCPU(1);
+}
+
+static void ldt_left_behind(void)
+{
+	nobody_changes_the_ldt();
 	ldt(1, LEAF_RO);
+	*entry_for(user_root, ESPFIX, 4) = 0;
 	cpus[0].ldt_sel = 0;
 }
 
@@ -695,13 +706,46 @@ static void ldt_not_aliased(void)
 	cpus[0].ldt_base = DIRECT + 0x3000;
 }
 
+static void espfix_without_ldt(void)
+{
+	nobody_changes_the_ldt();
+	show_espfix();
+}
+
+static void espfix_ahead_of_ldt(void)
+{
+	show_espfix();
+}
+
+static void espfix_missing(void)
+{
+	ldt(1, LEAF_RO);
+	*entry_for(user_root, ESPFIX, 4) = 0;
+}
+
+static void espfix_global(void)
+{
+	int i;
+
+	for (i = 0; i < 32; i++)
+		*pte(kernel_root, ESPFIX + i * STRIDE) |= PTE_GLOBAL;
+}
+
+static void espfix_global_with_ldt(void)
+{
+	ldt(1, LEAF_RO);
+	espfix_global();
+}
+
 static void espfix_alias_missing(void)
 {
+	ldt(1, LEAF_RO);
 	*entry_for(kernel_root, ESPFIX + 0x40000000, 3) = 0;
 }
 
 static void espfix_second_page(void)
 {
+	ldt(1, LEAF_RO);
 	*pte(kernel_root, ESPFIX + PAGE_SIZE) = *pte(kernel_root, ESPFIX);
 }
 
@@ -709,12 +753,14 @@ static void espfix_writable(void)
 {
 	int i;
 
+	ldt(1, LEAF_RO);
 	for (i = 0; i < 32; i++)
 		*pte(kernel_root, ESPFIX + i * STRIDE) |= PTE_WRITE;
 }
 
 static void espfix_other_frame(void)
 {
+	ldt(1, LEAF_RO);
 	*pte(kernel_root, ESPFIX + 31 * STRIDE) += PAGE_SIZE;
 }
 
@@ -968,6 +1014,11 @@ static const struct test {
 	{ "LDT left behind", ldt_left_behind, KIND(F_EXTRA), PLAIN },
 	{ "LDT being replaced", ldt_in_change, 0, PLAIN },
 	{ "LDTR not at the alias", ldt_not_aliased, KIND(F_AREA), PLAIN },
+	{ "espfix without an LDT", espfix_without_ldt, KIND(F_EXTRA), PLAIN },
+	{ "espfix ahead of an LDT", espfix_ahead_of_ldt, 0, PLAIN },
+	{ "LDT without espfix", espfix_missing, KIND(F_MISSING), PLAIN },
+	{ "espfix global", espfix_global, KIND(F_GLOBAL), PLAIN },
+	{ "espfix global, with an LDT", espfix_global_with_ldt, KIND(F_PERMS), PLAIN },
 	{ "espfix aliases missing", espfix_alias_missing, KIND(F_MISSING), PLAIN },
 	{ "espfix page too many", espfix_second_page, KIND(F_EXTRA), PLAIN },
 	{ "espfix writable", espfix_writable, KIND(F_PERMS), PLAIN },
@@ -1040,8 +1091,8 @@ static unsigned int run(const struct test *t, const struct rows *rows)
 
 static bool figures_right(void)
 {
-	/* entry text, IDT, espfix; per CPU GDT, entry stack and TSS */
-	__u64 bytes = (ENTRY_PAGES + 1 + 1 + NCPUS * 3) * PAGE_SIZE;
+	/* entry text, IDT; per CPU GDT, entry stack and TSS */
+	__u64 bytes = (ENTRY_PAGES + 1 + NCPUS * 3) * PAGE_SIZE;
 	/* of these 3: entry stack and TSS */
 	__u64 written = NCPUS * 2 * PAGE_SIZE;
 
