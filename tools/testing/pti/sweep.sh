@@ -70,7 +70,7 @@ case $kinds in
 *,*) n=100 ;;
 *) n=30 ;;
 esac
-all64="entry_syscall_64 entry_fault_64 entry_trap_64 espfix_64 sigctx_64 dbg_ptrace_64 dbg_break_64"
+all64="entry_syscall_64 entry_fault_64 entry_trap_64 espfix_64 noldt_64 sigctx_64 dbg_ptrace_64 dbg_break_64"
 
 # one_machine NAME: run its guest; what the sweep says is in the file of results.
 one_machine()
@@ -82,7 +82,7 @@ one_machine()
 	# What RDMSR and SWAPGS do where user mode cannot write its GS base.
 	nofsgsbase)
 		append=nofsgsbase these='NMI*|#MC*|#DB from*|espfix*'
-		programs="entry_syscall_64 espfix_64 dbg_break_64"
+		programs="entry_syscall_64 espfix_64 noldt_64 dbg_break_64"
 		;;
 	# The loop that clears the branch history, buffers cleared by VERW.
 	bhi)
@@ -92,8 +92,8 @@ one_machine()
 	# CR3 with PCIDs, and without a flush ("make qemu-pcid" builds that emulator).
 	pcid)
 		model=qemu-pcid not=--pcid
-		these='SYSCALL, *|SYSENTER, *|int80*|#PF|#DB from*|timer from*|espfix|bad IRET, #GP|NMI*|#MC*'
-		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 dbg_break_64 espfix_64 sigctx_64"
+		these='SYSCALL, *|SYSENTER, *|int80*|#PF|#DB from*|timer from*|espfix|espfix, no LDT|bad IRET, #GP|NMI*|#MC*'
+		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 dbg_break_64 espfix_64 noldt_64 sigctx_64"
 		;;
 	# 32-bit SYSCALL; an uncorrected error is the end of such a machine.
 	amd)

@@ -90,6 +90,8 @@ static struct path paths[] = {
 
 	{ "espfix", "espfix_64", "site_syscall", NULL,
 	  "entry_SYSCALL_64", ESPFIX, WITH(RAX, SIGRETURN) },
+	{ "espfix, no LDT", "noldt_64", "site_syscall", NULL,
+	  "entry_SYSCALL_64", ESPFIX, WITH(RAX, SIGRETURN) },
 	{ "espfix, #DF by IRET", "espfix_64", NULL, NULL,
 	  "asm_exc_double_fault", IRET, FROM_KERNEL },
 	{ "bad IRET, #GP", "sigctx_64", "native_irq_return_iret", NULL,

@@ -17,6 +17,7 @@
  * table and must return to the user page table.
  */
 #include <sys/wait.h>
+#include "bad_ss.h"
 #include "frame.h"
 #include "ldt.h"
 #include "threads.h"
@@ -24,16 +25,10 @@
 #define I386_GETPPID	64
 #define DATA16		0
 #define ABSENT		1
-#define NOWHERE		100	/* behind the end */
 
 static alignas(4096) char stack16[65536];
 static long parent;
 static int cpus;
-
-static struct {
-	unsigned int n, trapno, sel;
-	bool regs;
-} segv;
 
 static void install(int nr, bool absent)
 {
@@ -113,37 +108,6 @@ static bool by_timer(void)
 	       same_ss("timer");
 }
 
-static void sigsegv(int sig, siginfo_t *si, void *ctx)
-{
-	ucontext_t *uc = ctx;
-	greg_t *gregs = uc->uc_mcontext.gregs;
-
-	segv.n++;
-	segv.trapno = gregs[REG_TRAPNO];
-	segv.sel = gregs_ss(gregs);
-	/* What the frame held is what must be reported. */
-	memcpy(regs_in, frame_regs(), sizeof(regs_in));
-	segv.regs = regs_same("bad frame", gregs, 0);
-	gregs_set_cs_ss(gregs, this_cs(), ss16_flat);
-	gregs[REG_IP] = (unsigned long)ss16_back;
-}
-
-static bool by_bad_ss(unsigned int sel)
-{
-	regs_markers();
-	frame_fill(ss16_back);
-	gregs_set_cs_ss(frame_regs(), this_cs(), sel);
-	frame_call();
-	segv.n = 0;
-	regs_run(frame_site());
-	if (segv.n == 1 && segv.trapno == TRAP_GP && segv.sel == sel &&
-	    segv.regs)
-		return true;
-	ksft_print_msg("bad ss %#x: %u signals, trap %u, ss %#x\n", sel,
-		       segv.n, segv.trapno, segv.sel);
-	return false;
-}
-
 static bool by_bad_frame(void)
 {
 	return by_bad_ss(LDT_SELECTOR(ABSENT)) &&
@@ -199,7 +163,7 @@ int main(int argc, char **argv)
 	ss16_sel = LDT_SELECTOR(DATA16);
 	ss16_flat = this_ss();
 	pti_altstack();
-	pti_handle(SIGSEGV, sigsegv, SA_ONSTACK);
+	bad_ss_handle();
 	frame_init();
 	regs_gs_set();
 	run("frame with a 16-bit stack", by_frame, pti_rounds(100000));
