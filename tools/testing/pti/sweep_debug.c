@@ -174,6 +174,33 @@ static bool fills_thread_stack(const char *function)
 	return !strcmp(function, "sync_regs") || !strcmp(function, "isolated_error_entry");
 }
 
+/* The gate leads to one of them, and goes on in the other */
+static bool begins_db(const struct sweep *s, const struct symbol *sym)
+{
+	return sym->addr == s->db || !strcmp(sym->name, "asm_exc_debug");
+}
+
+/*
+ * Whether it is the entry of #DB that runs, or isolated_error_entry, which returns to it from
+ * the thread's stack, maybe by a thunk
+ */
+static enum vm_result enters_db(struct sweep *s, const struct regs *at, const struct symbol *sym,
+				bool *entry)
+{
+	enum vm_result result;
+	__u64 ret;
+
+	*entry = begins_db(s, sym);
+	if (*entry || (!fills_thread_stack(sym->name) && !strstr(sym->name, "return_thunk")))
+		return VM_OK;
+	result = mem_read(s, at->v[RSP], &ret, sizeof(ret));
+	if (!result) {
+		sym = symbol_at(&s->syms, ret);
+		*entry = sym && begins_db(s, sym);
+	}
+	return result;
+}
+
 /**
  * debug_arm() - put breakpoints on as much of some memory as the kernel allows
  * @s:		the sweep
@@ -195,13 +222,15 @@ enum vm_result debug_arm(struct sweep *s, struct path *p, const struct regs *at,
 	enum vm_result result;
 	struct regs call;
 	int i, n = 0;
-	bool on_db = false;
+	bool on_db = false, entry = false;
 
 	if (!t->n)
 		return VM_OK;
 	result = borrow(s, at, &call);
 	if (!result)
 		result = runs_on_db(s, at, &on_db);
+	if (!result)
+		result = enters_db(s, at, sym, &entry);
 	for (i = 0; !result && i < t->n && n < DEBUG_REGS; i++) {
 		unsigned int bits;
 		bool allowed;
@@ -210,7 +239,7 @@ enum vm_result debug_arm(struct sweep *s, struct path *p, const struct regs *at,
 		s->refused += !result && !allowed;
 		if (result || !allowed)
 			continue;
-		if (on_db || sym->addr == s->db) {
+		if (on_db || entry) {
 			if (on_db && (t->by_gs || !fills_thread_stack(sym->name)))
 				failure(s, p, K_DB, "allowed: a breakpoint on %s",
 					where(s, t->word[i]));
