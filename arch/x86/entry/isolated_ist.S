@@ -160,7 +160,8 @@ SYM_INNER_LABEL(isolated_redo_iret, SYM_L_GLOBAL)
 	UNWIND_HINT_END_OF_STACK
 	ANNOTATE_NOENDBR
 	swapgs
-	ALTERNATIVE "jmp isolated_sysret_redo", "jmp isolated_sysret_redo_pcid", X86_FEATURE_PTI_PCID
+	ALTERNATIVE "jmp isolated_sysret_redo", "jmp isolated_sysret_redo_pcid", \
+		X86_FEATURE_PTI_PCID
 
 	/*
 	 * The 32-bit SYSCALL that does nothing, and never leaves the user page table. User GS

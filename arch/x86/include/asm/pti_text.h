@@ -25,8 +25,10 @@ extern const char isolated_sysretl_redo_pcid[], isolated_sysretl_end_pcid[];
 extern const char isolated_redo[], isolated_redo_end[];
 extern const char isolated_redo_table[], isolated_redo_table_end[];
 
-#define PTI_IP_IN(ip, start, end)							\
-	((ip) >= (unsigned long)isolated_##start && (ip) < (unsigned long)isolated_##end)
+static __always_inline bool pti_ip_in(unsigned long ip, const void *start, const void *end)
+{
+	return ip >= (unsigned long)start && ip < (unsigned long)end;
+}
 
 /**
  * pti_ip_single_stepped() - is an address in the head of SYSENTER?
@@ -40,7 +42,7 @@ extern const char isolated_redo_table[], isolated_redo_table_end[];
 static __always_inline bool pti_ip_single_stepped(unsigned long ip)
 {
 	return IS_ENABLED(CONFIG_IA32_EMULATION) &&
-	       PTI_IP_IN(ip, SYSENTER_compat, SYSENTER_compat_end);
+	       pti_ip_in(ip, isolated_SYSENTER_compat, isolated_SYSENTER_compat_end);
 }
 
 /**
@@ -56,15 +58,15 @@ static __always_inline bool pti_ip_single_stepped(unsigned long ip)
  */
 static __always_inline bool pti_ip_syscall_gap(unsigned long ip)
 {
-	return PTI_IP_IN(ip, SYSCALL_64, SYSCALL_64_end) ||
-	       PTI_IP_IN(ip, sysret_redo, sysret_end) ||
-	       PTI_IP_IN(ip, sysret_redo_pcid, sysret_end_pcid) ||
-	       PTI_IP_IN(ip, redo, redo_end) ||
+	return pti_ip_in(ip, isolated_SYSCALL_64, isolated_SYSCALL_64_end) ||
+	       pti_ip_in(ip, isolated_sysret_redo, isolated_sysret_end) ||
+	       pti_ip_in(ip, isolated_sysret_redo_pcid, isolated_sysret_end_pcid) ||
+	       pti_ip_in(ip, isolated_redo, isolated_redo_end) ||
 	       (IS_ENABLED(CONFIG_IA32_EMULATION) &&
-		(PTI_IP_IN(ip, SYSENTER_compat, SYSENTER_compat_end) ||
-		 PTI_IP_IN(ip, SYSCALL_compat, SYSCALL_compat_end) ||
-		 PTI_IP_IN(ip, sysretl_redo, sysretl_end) ||
-		 PTI_IP_IN(ip, sysretl_redo_pcid, sysretl_end_pcid)));
+		(pti_ip_in(ip, isolated_SYSENTER_compat, isolated_SYSENTER_compat_end) ||
+		 pti_ip_in(ip, isolated_SYSCALL_compat, isolated_SYSCALL_compat_end) ||
+		 pti_ip_in(ip, isolated_sysretl_redo, isolated_sysretl_end) ||
+		 pti_ip_in(ip, isolated_sysretl_redo_pcid, isolated_sysretl_end_pcid)));
 }
 
 #else
