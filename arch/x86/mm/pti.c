@@ -275,18 +275,20 @@ VISIBLE_IF_KUNIT const char *__init pti_map_row(pgd_t *root, const struct pti_ro
 }
 
 /*
- * Does a row of run time, which has no leaves yet, mean pages of this one too? Of
- * the same CPU: what is one's own lies apart from any other's.
+ * Does an earlier row mean pages of this one too? Where both have leaves now, that shows
+ * when they are mapped; it does not if either has them later only. Of the same CPU: what
+ * is one's own lies apart from any other's.
  */
-static bool __init pti_hits_runtime_row(const struct pti_row *rows, const struct pti_row *row,
+static bool __init pti_hits_earlier_row(const struct pti_row *rows, const struct pti_row *row,
 					int cpu)
 {
+	const unsigned int later = PTI_RUNTIME | PTI_WITH_LDT;
 	struct pti_range range = pti_row_range(row, cpu);
 	struct pti_range other;
 
 	for (; rows < row; rows++) {
 		other = pti_row_range(rows, cpu);
-		if ((rows->flags & (PTI_RUNTIME | PTI_WITH_LDT)) && range.start < other.end &&
+		if (((rows->flags | row->flags) & later) && range.start < other.end &&
 		    other.start < range.end)
 			return true;
 	}
@@ -301,7 +303,7 @@ VISIBLE_IF_KUNIT bool __init pti_build(pgd_t *root, const struct pti_row *rows, 
 
 	for (row = rows; row < rows + nr; row++) {
 		for_each_possible_cpu(cpu) {
-			why = pti_hits_runtime_row(rows, row, cpu) ? "mapped by two rows" :
+			why = pti_hits_earlier_row(rows, row, cpu) ? "mapped by two rows" :
 								     pti_map_row(root, row, cpu);
 			if (why) {
 				pr_err("row %s, CPU %d: %s\n", row->name, cpu, why);

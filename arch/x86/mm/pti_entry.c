@@ -3,6 +3,7 @@
  * Page-table isolation: what entries and exits use, where a breakpoint would be a #DB in
  * the middle of them.
  */
+#include <linux/cpufeature.h>
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
 #include <linux/pgtable.h>
@@ -62,7 +63,8 @@ bool pti_entry_uses(unsigned long addr, unsigned long end)
 			return true;
 	}
 	return meets(addr, end, &x86_pred_cmd, sizeof(x86_pred_cmd)) ||
-	       meets(addr, end, (void *)ESPFIX_BASE_ADDR, P4D_SIZE) ||
+	       (cpu_feature_enabled(X86_FEATURE_PTI) &&
+		meets(addr, end, (void *)ESPFIX_BASE_ADDR, P4D_SIZE)) ||
 	       meets(addr, end, isolated_redo_table,
 		     isolated_redo_table_end - isolated_redo_table) ||
 	       meets(addr, end, __entry_text_start, __entry_text_end - __entry_text_start);

@@ -88,6 +88,8 @@ static bool pti_ldt_show_espfix(struct mm_struct *mm)
 
 	memcpy(table, __va(pgd_val(*shared) & PTE_PFN_MASK), PAGE_SIZE);
 	table[p4d_index(ESPFIX_BASE_ADDR)] = *p4d_offset(kernel, ESPFIX_BASE_ADDR);
+	/* CPUs that run the process may walk it at once: what it holds comes first. */
+	smp_wmb();
 	WRITE_ONCE(*user, __pgd(__pa(table) | pgd_flags(*shared)));
 	/* CPUs that run the process may have the entry of the root in a cache. */
 	flush_tlb_mm(mm);

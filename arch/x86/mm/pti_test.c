@@ -481,6 +481,12 @@ static void __init two_rows(struct kunit *test)
 		  .flags = PTI_RUNTIME },
 		{ .name = "second", .start = BASE + 7 * PAGE_SIZE, .size = PAGE_SIZE },
 	};
+	/* Neither has leaves before an LDT, or only the first one does. */
+	const struct pti_row with_ldt[] = {
+		{ .name = "first", .start = BASE + 6 * PAGE_SIZE, .size = PAGE_SIZE },
+		{ .name = "second", .start = BASE, .size = P4D_SIZE, .flags = PTI_WITH_LDT },
+	};
+	const struct pti_row with_ldt_first[] = { with_ldt[1], with_ldt[0] };
 	struct fixture *f = test->priv;
 
 	set_kernel_pages(test, BASE, 8, 0, LEAF_RW);
@@ -493,11 +499,13 @@ static void __init two_rows(struct kunit *test)
 	/* Of run time, and so without leaves; the other row is beside it, or shares a page. */
 	KUNIT_EXPECT_TRUE(test, pti_build(f->root, beside, ARRAY_SIZE(beside)));
 	KUNIT_EXPECT_FALSE(test, pti_build(f->root, across, ARRAY_SIZE(across)));
+	KUNIT_EXPECT_FALSE(test, pti_build(f->root, with_ldt_first, ARRAY_SIZE(with_ldt_first)));
+	KUNIT_EXPECT_FALSE(test, pti_build(f->root, with_ldt, ARRAY_SIZE(with_ldt)));
 
 	KUNIT_EXPECT_EQ(test, user_leaf(test, BASE + PAGE_SIZE), FRAME(1) | LEAF_R);
 	KUNIT_EXPECT_EQ(test, user_leaf(test, BASE + 2 * PAGE_SIZE), FRAME(2) | LEAF_RW);
 	KUNIT_EXPECT_EQ(test, user_leaf(test, BASE + 3 * PAGE_SIZE), FRAME(3) | LEAF_R);
-	KUNIT_EXPECT_EQ(test, user_leaves(test), 4);
+	KUNIT_EXPECT_EQ(test, user_leaves(test), 5);
 }
 
 /* Rows that are no range of whole pages of the kernel half. */
@@ -1139,7 +1147,7 @@ static void espfix_with_ldt(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pti_ldt_map(mm, &ldt), 0);
 	KUNIT_EXPECT_EQ(test, user_p4d(mm->pgd, ESPFIX_BASE_ADDR), entry);
 
-	pte = lookup_address(__this_cpu_read(espfix_stack), &level);
+	pte = lookup_address(raw_cpu_read(espfix_stack), &level);
 	KUNIT_ASSERT_NOT_NULL(test, pte);
 	KUNIT_EXPECT_EQ(test, pte_flags(*pte) & (_PAGE_PRESENT | _PAGE_RW | _PAGE_GLOBAL),
 			_PAGE_PRESENT);

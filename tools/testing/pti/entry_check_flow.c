@@ -104,6 +104,8 @@ enum outcome call_c(struct state *st)
 	static const int clobbered[] = { 0, 1, 2, 6, 7, 8, 9, 10, 11 };
 	size_t i;
 
+	/* It may schedule, and another process has another LDT, or none */
+	st->ldt = 0;
 	if (st->gs != GS_KERNEL)
 		wrong(st, "gs", "calls %s with the user's GS base", name);
 	if (st->fence)

@@ -89,5 +89,5 @@ awk '
 			split(order[i], k, "|")
 			printf "  %10d  %-30s %s\n", sum[order[i]], k[1], k[2]
 		}
-		printf "  %10d  in all, %d of them executable (of the aliases of espfix, the dump has a few)\n", total, exec
+		printf "  %10d  in all, %d of them executable (of the aliases of espfix, with an LDT, the dump has a few)\n", total, exec
 	}' "$walked"

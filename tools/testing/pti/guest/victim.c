@@ -370,10 +370,13 @@ static int phase_killed(void)
 		return 1;
 	for (i = 0; i < KILLED; i++) {
 		pid[i] = fork();
-		if (pid[i] < 0)
-			return 1;
 		if (!pid[i])
 			ask_for_everything(i, go);
+		if (pid[i] < 0) {
+			while (i--)
+				kill(pid[i], SIGKILL);
+			return 1;
+		}
 	}
 	__atomic_store_n(go, 1, __ATOMIC_SEQ_CST);
 	for (i = 0; i < KILLED; i++) {

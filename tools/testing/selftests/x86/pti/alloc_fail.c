@@ -109,6 +109,21 @@ static pid_t plain_fork(void)
 	return syscall(SYS_fork);
 }
 
+/* A system call that comes back to a stack segment of the LDT, and so through espfix. */
+static bool ldt_stack_works(void)
+{
+	unsigned int sel = LDT_SELECTOR(0), back;
+	long nr = 64;		/* getppid of the 32-bit table */
+
+	asm volatile("mov %%ss, %[back]\n\t"
+		     "mov %[sel], %%ss\n\t"
+		     "int $0x80\n\t"
+		     "mov %[back], %%ss"
+		     : "+a" (nr), [back] "=&r" (back) : [sel] "r" (sel)
+		     : "r8", "r9", "r10", "r11", "memory");
+	return nr == getppid();
+}
+
 /* Does the LDT of this process, if it has one, serve user mode? */
 static bool ldt_works(bool have)
 {
@@ -116,7 +131,7 @@ static bool ldt_works(bool have)
 
 	if (!have)
 		return ldt_call(LDT_READ, &ldt, sizeof(ldt)) == 0;
-	return ldt_load(0) == word;
+	return ldt_load(0) == word && ldt_stack_works();
 }
 
 static enum outcome fork_once(int fd, unsigned int nth, bool ldt)

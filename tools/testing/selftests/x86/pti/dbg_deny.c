@@ -129,7 +129,7 @@ static void test_espfix(void)
 	bool good;
 
 	if (!pti_on()) {
-		ksft_test_result_skip("ESPFIX stacks: accepted without isolation\n");
+		ksft_test_result_skip("ESPFIX stacks: isolation is off\n");
 		return;
 	}
 	tried = 0;

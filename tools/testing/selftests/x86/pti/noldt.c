@@ -46,11 +46,13 @@ static bool by_tracer(void)
 {
 	struct user_regs_struct set, got;
 	bool good = false;
+	int status = 0;
 	pid_t child;
-	int status;
 
 	fflush(stdout);
 	child = fork();
+	if (child < 0)
+		return false;
 	if (!child) {
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		raise(SIGSTOP);
@@ -74,8 +76,8 @@ static bool by_tracer(void)
 	}
 	if (!good)
 		kill(child, SIGKILL);
-	while (!good && waitpid(child, NULL, 0) == child)
-		;
+	if (!good)
+		waitpid(child, NULL, 0);
 	return good;
 }
 

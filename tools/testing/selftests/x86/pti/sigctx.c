@@ -11,7 +11,7 @@
  * the user's GS base, or whose frame is copied from a stack that the user page
  * table has not; registers lost on that long way; a SYSRET to an address that
  * is not canonical; SYSENTER from 64-bit code, which no program should do and
- * any can.  (Bad stack selectors of the LDT go through espfix: see espfix.)
+ * any can.  (Bad stack selectors of the LDT go through espfix: see espfix and noldt.)
  */
 #include <sys/wait.h>
 #include "frame.h"
