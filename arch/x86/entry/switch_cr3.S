@@ -95,6 +95,8 @@
  * espfix is in the user page table of a process that has an LDT, which this CPU has loaded
  * then. Without one the selector in SS cannot be loaded either way: IRET may fault at once.
  *
+ * The CR3 write ends it, as it does TO_USER_CR3.
+ *
  * In:	user page table, kernel GS base, interrupts off; the stack may be anything.
  * Out:	kernel page table; isolated and LDTR 0: jumps to \no_ldt, with nothing switched.
  *	\scratch_reg and flags clobbered.
@@ -103,6 +105,9 @@
 	sldt	\scratch_reg
 	test	\scratch_reg, \scratch_reg
 	jz	\no_ldt
+	.if !\pcid
+	.byte	0x0f, 0x1f, 0x44, 0, 0		/* NOP as long as the BTS for PCID */
+	.endif
 	TO_KERNEL_CR3 \scratch_reg pcid=\pcid
 .endm
 .macro SWITCH_TO_KERNEL_CR3_IF_LDT scratch_reg:req no_ldt:req
