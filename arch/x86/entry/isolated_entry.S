@@ -9,8 +9,9 @@
  * the base makes anyway (switch_cr3.S). entry_64.S includes this, for its labels.
  *
  * What interrupts a tail behind its CR3 write, or ahead of one that is left out without
- * an LDT, returns on the kernel page table, and so not to where it was: isolated_redo_table says where the tail has to be taken up again
- * (isolated_ist.S). Heads need no such thing, since TO_KERNEL_CR3 can be run twice.
+ * an LDT, returns on the kernel page table, and so not to where it was:
+ * isolated_redo_table says where the tail has to be taken up again (isolated_ist.S).
+ * Heads need no such thing, since TO_KERNEL_CR3 can be run twice.
  *
  * Tails exist with and without PCID, so that neither executes a NOP for the other.
  */

@@ -13,8 +13,9 @@
  * None of them goes back to the user page table. A head that was interrupted before
  * its CR3 write runs that again. A tail that was interrupted behind its CR3 write is
  * taken up at the instruction that isolated_redo_table has for it, which makes that write
- * again; so is one ahead of a CR3 write that it may leave out. All that the tail has read for the last time is still there: the user's frame
- * and RDI on the entry stack, RSP in the TSS's sp2, RAX on the ESPFIX stack.
+ * again; so is one ahead of a CR3 write that it may leave out. All that the tail has
+ * read for the last time is still there: the user's frame and RDI on the entry stack,
+ * RSP in the TSS's sp2, RAX on the ESPFIX stack.
  */
 
 /*
@@ -52,8 +53,8 @@ SYM_CODE_START(\head)
 
 	.if \redo
 	/*
-	 * A tail behind its CR3 write, or on its way to IRET without one? CR3 does not tell: something else may have come
-	 * first, and have left the kernel page table.
+	 * A tail behind its CR3 write, or on its way to IRET without one? CR3 does not
+	 * tell: something else may have come first, and have left the kernel page table.
 	 */
 	mov	(\words - 3)*8(%rsp), %rax
 	cmp	$__entry_text_start, %rax
