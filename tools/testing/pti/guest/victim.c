@@ -334,21 +334,15 @@ static int phase_ioperm(void)
 	return 0;
 }
 
-/* All that is shown while a process needs it only; of a debug store TCG has none */
+/*
+ * All that is shown while a process needs it only, but for a debug store, which no emulator
+ * has. The ports are the first of a word of the bitmap, which looks like no address then.
+ */
 static void ask_for_everything(unsigned int i, const __u32 *go)
 {
-	struct perf_event_attr bts = {
-		.type = PERF_TYPE_HARDWARE,
-		.size = sizeof(bts),
-		.config = PERF_COUNT_HW_BRANCH_INSTRUCTIONS,
-		.sample_period = 1,
-		.exclude_kernel = 1,
-	};
-
 	while (!load(go))
 		sched_yield();
-	syscall(SYS_perf_event_open, &bts, 0, -1, -1, 0);
-	if (ioperm(0x80 + i, 1, 1) || write_ldt(0) || write_ldt(i + 1))
+	if (ioperm(0x80 + i % 16, 1, 1) || write_ldt(0) || write_ldt(i + 1))
 		exit(1);
 	spin_on_16_bits();
 	for (;;)
