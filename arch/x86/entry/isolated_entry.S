@@ -122,6 +122,8 @@ SYM_CODE_START(isolated_return_to_usermode\suffix)
 	jnz	.Lnative_iret
 	ud2
 .Liret_end\suffix:
+	ANNOTATE_NOENDBR
+	int3
 SYM_CODE_END(isolated_return_to_usermode\suffix)
 .endm
 
@@ -147,6 +149,8 @@ SYM_CODE_START_LOCAL(isolated_no_ldt)
 	UNWIND_HINT_IRET_REGS
 	jmp	native_irq_return_iret
 .Lno_ldt_end:
+	ANNOTATE_NOENDBR
+	int3
 SYM_CODE_END(isolated_no_ldt)
 #endif
 

@@ -192,6 +192,7 @@
 /* Where an isolated tail, if it is interrupted, is in the base's code (isolated_ist.S). */
 .macro ISOLATED_LABEL label:req
 \label:
+	ANNOTATE_NOENDBR
 .endm
 
 /* Where an isolated system call goes on in the base: pt_regs are to be built. */
