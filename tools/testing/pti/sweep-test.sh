@@ -83,14 +83,19 @@ plants()
 	rows "$here/sweep.mutants" |
 		sed 's/[[:space:]]*|[[:space:]]*/|/g' >"$tmp/rows"
 	[ -s "$tmp/rows" ] || die "no rows in $here/sweep.mutants"
-	kinds=$(cut -d'|' -f2 "$tmp/rows" | sort -u | paste -s -d,)
+	kinds=$(cut -d'|' -f2 "$tmp/rows" | grep -v -x trace | sort -u | paste -s -d,)
 	verdict 0 "no break" "^$path .* 0\$" "0 failed, 0 not done" -- \
 		--kinds "$kinds" --paths "$path"
-	while IFS='|' read -r name kind symbol insn code says <&3; do
+	while IFS='|' read -r name kind symbol insn code says on <&3; do
 		bytes=$(assemble "$code")
 		[ "$bytes" ] || die "sweep.mutants: $name: cannot assemble $code"
-		verdict 1 "$name" "^FAIL $path, $kind at .*: .*$says" "^PLANTED at $symbol" -- \
-			--kinds "$kind" --paths "$path" --plant "$symbol|$insn|$bytes"
+		# Of a round without injections, whatever they would be
+		case $kind in
+		trace) kinds=nmi ;;
+		*) kinds=$kind ;;
+		esac
+		verdict 1 "$name" "^FAIL ${on:-$path}, $kind at .*: .*$says" "^PLANTED at $symbol" -- \
+			--kinds "$kinds" --paths "${on:-$path}" --plant "$symbol|$insn|$bytes"
 	done 3<"$tmp/rows"
 }
 

@@ -105,11 +105,18 @@ struct path {
 	__u64 mask, value;
 	enum kind raise;	/* AT_SITE: the path is that of this injection ... */
 	int raise_at;		/* ... at this step from the site */
+	/*
+	 * ... or where this is what is executed on the way out by this symbol: on the user
+	 * page table, from where the way out is taken up again
+	 */
+	const char *raise_insn, *tail;
+	const char *enters;	/* raise: where the site leads; NULL: SYSCALL's entry */
 
 	char vendor;		/* only on CPUs of this one, or 0 */
 
 	/* From here on not in the table */
 	__u64 site_addr, site_end_addr, entry_addr, via_addr, stub_addr;
+	__u64 tail_addr, enters_addr;
 	unsigned int insns;	/* steps of the round without injections */
 	__u64 trace[MAX_STEPS];
 	bool done[N_KINDS];
@@ -242,6 +249,7 @@ enum vm_result debug_disarm(struct sweep *s, const struct regs *at);
 /* sweep_state.c */
 void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r);
 __u64 redo_addr(struct sweep *s, __u64 ip);
+bool same_stack(const struct sweep *s, const struct regs *at, const struct regs *r);
 bool snapshot_switched(struct sweep *s, const struct snapshot *before,
 		       const struct snapshot *after);
 bool snapshot_same(struct sweep *s, const struct snapshot *before, const struct snapshot *after,

@@ -76,7 +76,7 @@ all64="entry_syscall_64 entry_fault_64 entry_trap_64 espfix_64 noldt_64 sigctx_6
 one_machine()
 {
 	model=affected pti=pti=on append= these='*' not= injected=$kinds allow=$here/allow/sweep.txt
-	programs="vsys_64 $all64 entry_irq_64 entry_syscall_32"
+	programs="vsys_64 $all64 entry_irq_64 entry_syscall_32 dbg_step_32"
 	case $1 in
 	intel) ;;
 	# What RDMSR and SWAPGS do where user mode cannot write its GS base.
@@ -89,15 +89,15 @@ one_machine()
 		append="spectre_v2=retpoline,lfence mds=full" these='SYS*|int80*|espfix'
 		programs="entry_syscall_64 entry_syscall_32 espfix_64"
 		;;
-	# CR3 with PCIDs, and without a flush ("make qemu-pcid" builds that emulator).
+	# CR3 with PCIDs, and without a flush; buffers cleared by VERW ("make qemu-pcid" builds that emulator).
 	pcid)
-		model=qemu-pcid not=--pcid
-		these='SYSCALL, *|SYSENTER, *|int80*|#PF|#DB from*|timer from*|espfix|espfix, no LDT|bad IRET, #GP|NMI*|#MC*'
-		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 dbg_break_64 espfix_64 noldt_64 sigctx_64"
+		model=qemu-pcid append=mds=full not=--pcid
+		these='SYSCALL, *|SYSENTER, *|int80*|#PF|#DB*|timer from*|espfix*|bad IRET, #GP|fork*|NMI*|#MC*'
+		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 dbg_break_64 dbg_step_32 espfix_64 noldt_64 sigctx_64"
 		;;
 	# 32-bit SYSCALL; an uncorrected error is the end of such a machine.
 	amd)
-		model=amd these='32-bit*|SYSCALL*|int80*|#PF|bad IRET*|NMI*|timer from kernel|load*'
+		model=amd these='32-bit*|SYSCALL*|int80*|#PF|bad IRET*|NMI from*|NMI, *|NMI at*|NMI in *exit|timer from kernel|load*'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64 dbg_ptrace_64"
 		;;
 	amd-pcid)
@@ -105,12 +105,12 @@ one_machine()
 		;;
 	# SYSCALL from code that the kernel has no calls for.
 	amd-no32)
-		model=amd append=ia32_emulation=off these='refused*'
+		model=amd append=ia32_emulation=off these='refused*|NMI in refused*'
 		programs=entry_syscall_64
 		;;
 	# The first of AMD's CPUs whose predicted returns have to be untrained.
 	amd-zen2)
-		model=amd-zen2 these='32-bit*|SYSCALL, *|#PF|NMI*|timer from kernel|bad IRET*|load of GS'
+		model=amd-zen2 these='32-bit*|SYSCALL, *|#PF|NMI from*|NMI, *|NMI at*|NMI in *exit|timer from kernel|bad IRET*|load of GS'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64 dbg_ptrace_64"
 		;;
 	# What is patched in where nothing is isolated. The other kinds would not find more.

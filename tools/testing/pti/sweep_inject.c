@@ -332,11 +332,11 @@ static enum vm_result come_back(struct sweep *s, enum kind kind, struct path *p,
 {
 	enum vm_result result;
 
-	if (r->v[RIP] == at->v[RIP] && r->v[RSP] == at->v[RSP])
+	if (r->v[RIP] == at->v[RIP] && same_stack(s, at, r))
 		return VM_OK;
 	result = run(s, r, STOP_MS);
 	/* What is interrupted may be what the handler runs, too: on another stack */
-	while (!result && (r->v[RIP] != at->v[RIP] || r->v[RSP] != at->v[RSP] ||
+	while (!result && (r->v[RIP] != at->v[RIP] || !same_stack(s, at, r) ||
 			   cpl(r) != cpl(at))) {
 		if (r->v[RIP] == s->nmi || r->v[RIP] == s->mce || r->v[RIP] == s->db) {
 			failure(s, p, kind, "one more interrupt, at %s", where(s, r->v[RIP]));

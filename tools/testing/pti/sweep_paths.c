@@ -28,6 +28,10 @@
 #define IRET		"swapgs_restore_regs_and_return_to_usermode"
 #define SYSRETL		"entry_SYSRETL_compat_unsafe_stack"
 #define ESPFIX		"native_irq_return_ldt"
+#define REDO_SYSRET	"isolated_sysret_redo"
+#define REDO_SYSRETL	"isolated_sysretl_redo"
+#define REDO_IRET	"isolated_redo_iret"
+#define REDO_ESPFIX	"isolated_redo"
 
 static struct path paths[] = {
 	{ "SYSCALL, SYSRET exit", "entry_syscall_64", "site_syscall", NULL,
@@ -69,6 +73,9 @@ static struct path paths[] = {
 	  "asm_exc_debug", IRET, FROM_USER },
 	{ "#DB from kernel", "dbg_break_64", NULL, NULL,
 	  "asm_exc_debug", "paranoid_exit", FROM_KERNEL },
+	/* SYSENTER leaves TF set: on the user page table of an isolated kernel */
+	{ "#DB, SYSENTER with TF", "dbg_step_32", "entry_SYSENTER_compat", NULL,
+	  "asm_exc_debug", "paranoid_exit", FROM_KERNEL, .vendor = 'i' },
 	{ "#DE", "entry_trap_64", "site_div", NULL, "asm_exc_divide_error", IRET },
 	{ "int3", "entry_trap_64", "site_int3", NULL, "asm_exc_int3", IRET },
 	{ "#OF", "entry_trap_64", "site_int4", NULL, "asm_exc_overflow", IRET },
@@ -119,6 +126,41 @@ static struct path paths[] = {
 	{ "#MC, kernel table", "entry_syscall_64", "site_syscall", NULL,
 	  "asm_exc_machine_check", "paranoid_exit", WITH(RAX, GETPPID),
 	  .raise = K_MCE, .raise_at = 16 },
+
+	/* On the way out, behind the switch: the rest of it is taken up again */
+	{ "NMI in SYSRET exit", "entry_syscall_64", "site_syscall", NULL,
+	  "asm_exc_nmi", REDO_SYSRET, WITH(RAX, GETPPID),
+	  .raise = K_NMI, .raise_insn = "sysret", .tail = SYSRET },
+	{ "NMI in IRET exit", "entry_syscall_64", "site_syscall", NULL,
+	  "asm_exc_nmi", REDO_IRET, WITH(RAX, SIGRETURN),
+	  .raise = K_NMI, .raise_insn = "testb", .tail = IRET },
+	{ "NMI at IRET", "entry_syscall_64", "site_syscall", NULL,
+	  "asm_exc_nmi", REDO_IRET, WITH(RAX, SIGRETURN),
+	  .raise = K_NMI, .raise_insn = "iret", .tail = IRET },
+	{ "NMI in espfix", "espfix_64", "site_syscall", NULL,
+	  "asm_exc_nmi", REDO_ESPFIX, WITH(RAX, SIGRETURN),
+	  .raise = K_NMI, .raise_insn = "pop    %rdi", .tail = ESPFIX },
+	{ "NMI in SYSENTER, SYSRET exit", "entry_syscall_32", "site_sysenter", NULL,
+	  "asm_exc_nmi", REDO_SYSRETL, .raise = K_NMI, .raise_insn = "sysret", .tail = SYSRETL,
+	  .enters = "entry_SYSENTER_compat", .vendor = 'i' },
+	{ "NMI in refused SYSCALL", "entry_syscall_64", "site_syscall_refused", NULL,
+	  "asm_exc_nmi", NULL, .raise = K_NMI, .raise_insn = "sysret",
+	  .tail = "entry_SYSCALL32_ignore", .enters = "entry_SYSCALL32_ignore", .vendor = 'a' },
+	{ "#MC in SYSRET exit", "entry_syscall_64", "site_syscall", NULL,
+	  "asm_exc_machine_check", REDO_SYSRET, WITH(RAX, GETPPID),
+	  .raise = K_MCE, .raise_insn = "sysret", .tail = SYSRET },
+	{ "#MC in IRET exit", "entry_syscall_64", "site_syscall", NULL,
+	  "asm_exc_machine_check", REDO_IRET, WITH(RAX, SIGRETURN),
+	  .raise = K_MCE, .raise_insn = "testb", .tail = IRET },
+	{ "#MC at IRET", "entry_syscall_64", "site_syscall", NULL,
+	  "asm_exc_machine_check", REDO_IRET, WITH(RAX, SIGRETURN),
+	  .raise = K_MCE, .raise_insn = "iret", .tail = IRET },
+	{ "#MC in espfix", "espfix_64", "site_syscall", NULL,
+	  "asm_exc_machine_check", REDO_ESPFIX, WITH(RAX, SIGRETURN),
+	  .raise = K_MCE, .raise_insn = "pop    %rdi", .tail = ESPFIX },
+	{ "#MC in SYSENTER, SYSRET exit", "entry_syscall_32", "site_sysenter", NULL,
+	  "asm_exc_machine_check", REDO_SYSRETL, .raise = K_MCE, .raise_insn = "sysret", .tail = SYSRETL,
+	  .enters = "entry_SYSENTER_compat", .vendor = 'i' },
 };
 
 /* Address of a symbol of a guest's program, of either size, or 0 */
@@ -186,6 +228,7 @@ static bool has_word(const char *list, const char *word)
  */
 int paths_find(struct sweep *s, const char *dir, const char *running, const char *only)
 {
+	bool has_redo = s->isolated && symbol_addr(s, "isolated_redo_table");
 	bool bad = false;
 	unsigned int i;
 
@@ -197,7 +240,7 @@ int paths_find(struct sweep *s, const char *dir, const char *running, const char
 
 		snprintf(pattern, sizeof(pattern), "@(%s)", only);
 		if (fnmatch(pattern, p.name, FNM_EXTMATCH) ||
-		    (p.vendor && p.vendor != s->vendor) ||
+		    (p.vendor && p.vendor != s->vendor) || (p.tail && !has_redo) ||
 		    (p.program && running && !has_word(running, p.program)))
 			continue;
 		of = p.trigger == FROM_KERNEL ? NULL : p.program;
@@ -205,6 +248,9 @@ int paths_find(struct sweep *s, const char *dir, const char *running, const char
 		p.site_end_addr = find(s, dir, of, p.site_end, &bad);
 		p.entry_addr = find(s, dir, NULL, p.entry, &bad);
 		p.via_addr = find(s, dir, NULL, p.via, &bad);
+		p.tail_addr = find(s, dir, NULL, p.tail, &bad);
+		if (p.raise)
+			p.enters_addr = find(s, dir, NULL, p.enters ?: "entry_SYSCALL_64", &bad);
 		if (p.site && !p.site_end)
 			p.site_end_addr = p.site_addr;
 		paths[s->n_paths++] = p;
@@ -244,9 +290,14 @@ bool path_takes(const struct sweep *s, const struct path *p, enum kind kind)
 		return false;
 	switch (p->raise) {
 	case K_NMI:
-		/* NMIs are held; one from user mode is on no stack that could nest */
-		return kind == K_TRACE || kind == K_MCE || kind == K_HELD || kind == K_DB ||
-		       (kind == K_NESTED && p->raise_at);
+		/*
+		 * NMIs are held; one from user mode is on no stack that could nest.  In what is
+		 * taken up again they are not held any more.
+		 */
+		if (p->tail && (kind == K_NMI || kind == K_FAULT || kind == K_INT3))
+			return true;
+		return kind == K_TRACE || kind == K_MCE || kind == K_DB ||
+		       (kind == K_HELD && !p->tail) || (kind == K_NESTED && p->raise_at);
 	case K_MCE:
 		/* A second one in the first would be the machine's end */
 		return kind != K_MCE;

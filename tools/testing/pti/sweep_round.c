@@ -20,6 +20,8 @@ struct round {
 	bool again;
 	bool came_by, strayed;
 	bool executed;		/* the instruction is, by its injection */
+	bool resumed;		/* what was interrupted goes on */
+	struct snapshot at;	/* tail: what was interrupted */
 	/* NMI paths: one injection each time that the path is gone through */
 	__u64 tried[MAX_STEPS];
 	unsigned int n_tried;
@@ -127,6 +129,9 @@ static enum vm_result inject_at(struct sweep *s, struct round *rd)
 		return cpl(&rd->r) ? VM_OK : inject_db(s, rd->p, &rd->r, &rd->executed);
 	if (repeats(rd))
 		return inject_in_nmi(s, rd);
+	/* An NMI is held as long as the first one runs */
+	if (rd->p->raise == K_NMI && rd->kind != K_MCE && !rd->resumed)
+		return VM_OK;
 	return inject(s, rd->kind, rd->p, &rd->r);
 }
 
@@ -157,6 +162,13 @@ static bool at_end(const struct round *rd)
 				    rd->r.v[RSP] == rd->back_sp);
 }
 
+static bool is_iret(const struct sweep *s, __u64 addr)
+{
+	const struct insn *insn = text_at(s, addr);
+
+	return insn && !strncmp(insn->text, "iret", strlen("iret"));
+}
+
 /* From the first instruction of the entry */
 static enum vm_result through_kernel(struct sweep *s, struct round *rd)
 {
@@ -169,6 +181,7 @@ static enum vm_result through_kernel(struct sweep *s, struct round *rd)
 		}
 		keep_trace(s, rd);
 		result = inject_at(s, rd);
+		rd->resumed |= is_iret(s, rd->r.v[RIP]);
 		if (!result && !rd->executed)
 			result = step(s, &rd->r);
 		if (!result && rd->kind != K_TRACE && !at_end(rd) &&
@@ -199,9 +212,9 @@ static enum vm_result held_is_taken(struct sweep *s, struct round *rd)
 }
 
 /* Where a round that begins in user mode enters the kernel, if nothing comes in between */
-static __u64 enters_at(const struct sweep *s, const struct path *p)
+static __u64 enters_at(const struct path *p)
 {
-	return p->raise ? way_addr(s, "entry_SYSCALL_64") : p->entry_addr;
+	return p->raise ? p->enters_addr : p->entry_addr;
 }
 
 /*
@@ -232,7 +245,7 @@ static enum vm_result through_user(struct sweep *s, struct round *rd)
 		if (!rd->p->raise) {
 			keep_trace(s, rd);
 			result = inject_at(s, rd);
-		} else if (!rd->p->raise_at) {
+		} else if (!rd->p->raise_at && !rd->p->tail) {
 			break;
 		}
 		at = rd->r;
@@ -241,7 +254,28 @@ static enum vm_result through_user(struct sweep *s, struct round *rd)
 				result = let_pass(s, rd, &at);
 			if (!result)
 				result = step(s, &rd->r);
-		} while (!result && !cpl(&rd->r) && rd->r.v[RIP] != enters_at(s, rd->p));
+		} while (!result && !cpl(&rd->r) && rd->r.v[RIP] != enters_at(rd->p));
+	}
+	return result;
+}
+
+/* As far as the instruction of the way out at which the path is to be interrupted */
+static enum vm_result to_tail(struct sweep *s, struct round *rd)
+{
+	const char *insn = rd->p->raise_insn;
+	enum vm_result result = VM_OK;
+	bool in_tail = false;
+
+	while (!result && !cpl(&rd->r)) {
+		const struct insn *now = text_at(s, rd->r.v[RIP]);
+
+		s->now_addr = rd->r.v[RIP];
+		if (told_to_end(s, 0))
+			return VM_ERROR;
+		in_tail |= rd->r.v[RIP] == rd->p->tail_addr;
+		if (in_tail && now && !strncmp(now->text, insn, strlen(insn)))
+			break;
+		result = now ? step(s, &rd->r) : pass_call(s, rd);
 	}
 	return result;
 }
@@ -255,6 +289,13 @@ static enum vm_result begin_raised(struct sweep *s, struct round *rd)
 
 	for (i = 1; !result && i < rd->p->raise_at; i++)
 		result = step(s, &rd->r);
+	if (rd->p->tail)
+		result = to_tail(s, rd);
+	/* By another way out: a round that went another way */
+	if (rd->p->tail && cpl(&rd->r))
+		return result;
+	if (rd->p->tail)
+		snapshot_take(s, &rd->at, &rd->r);
 	at = rd->r;
 	s->now_addr = at.v[RIP];
 	if (!result)
@@ -288,6 +329,22 @@ static enum vm_result find_back(struct sweep *s, struct round *rd)
 		rd->back_sp = rd->r.v[RSP] + sizeof(rd->back_ip);
 	}
 	return result;
+}
+
+/* What was taken up again has come to where it was interrupted */
+static enum vm_result same_at_end(struct sweep *s, struct round *rd)
+{
+	static struct snapshot after;
+	char text[160];
+
+	if (!rd->p->tail || cpl(&rd->r))
+		return VM_OK;
+	snapshot_take(s, &after, &rd->r);
+	if (snapshot_same(s, &rd->at, &after, text, sizeof(text)))
+		return VM_OK;
+	failure(s, rd->p, rd->kind, "in the tail again, %s", text);
+	rd->r = rd->at.regs;
+	return regs_write(s, &rd->r);
 }
 
 static void finish(struct sweep *s, struct round *rd)
@@ -342,6 +399,8 @@ enum vm_result round_run(struct sweep *s, struct path *p, enum kind kind, struct
 			if (!result)
 				result = through_kernel(s, &rd);
 		}
+		if (!result)
+			result = same_at_end(s, &rd);
 		if (!result)
 			finish(s, &rd);
 	} else if (!result && cpl(&rd.r) == 3) {

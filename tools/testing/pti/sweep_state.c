@@ -83,8 +83,8 @@ __u64 redo_addr(struct sweep *s, __u64 ip)
 	if (from && ip <= iret && ip > symbol_addr(s, "restore_regs_and_return_to_kernel"))
 		return symbol_addr(s, "isolated_redo_iret");
 	for (; from < to; from += sizeof(row))
-		if (!guest_read_va(&s->guest, s->levels, s->root, from, row, sizeof(row)) ||
-		    (ip >= row[0] && ip < row[1]))
+		if (guest_read_va(&s->guest, s->levels, s->root, from, row, sizeof(row)) &&
+		    ip >= row[0] && ip < row[1])
 			return row[2];
 	return ip;
 }
@@ -105,14 +105,47 @@ bool snapshot_switched(struct sweep *s, const struct snapshot *before,
 	       redo_addr(s, before->regs.v[RIP]) == before->regs.v[RIP];
 }
 
-static const struct remote_reg *first_difference(const struct remote *remote,
-						 const struct regs *a, const struct regs *b,
-						 bool switched)
+/*
+ * A way out is taken up again ahead of its CR3 write, and loads the user CR3 once more.  If the
+ * first write flushed, the second need not, and what it was loaded into says so.
+ */
+static bool has_flushed(struct sweep *s, const struct remote_reg *reg,
+			const struct snapshot *before, const struct snapshot *after)
 {
+	const struct regs *a = &before->regs, *b = &after->regs;
+	__u64 was, is;
+
+	if (!s->pcid || cpl(a) || !(a->v[CR3] & CR3_USER) || reg->size != sizeof(was) ||
+	    !strcmp(reg->name, "cr3") || redo_addr(s, a->v[RIP]) == a->v[RIP])
+		return false;
+	memcpy(&was, a->raw + reg->at, sizeof(was));
+	memcpy(&is, b->raw + reg->at, sizeof(is));
+	return was == a->v[CR3] && is == (was | CR3_NOFLUSH) &&
+	       is == before->user_cr3 && is == after->user_cr3;
+}
+
+/**
+ * same_stack() - whether the machine is where it was, by its stack pointer
+ * @s:		the sweep
+ * @at:		the registers before
+ * @r:		the registers now
+ *
+ * SYSRET's tail has RSP to load the user CR3 into: see has_flushed(), which snapshot_same() asks.
+ */
+bool same_stack(const struct sweep *s, const struct regs *at, const struct regs *r)
+{
+	return r->v[RSP] == at->v[RSP] ||
+	       (s->pcid && at->v[RSP] == at->v[CR3] && r->v[RSP] == (at->v[RSP] | CR3_NOFLUSH));
+}
+
+static const struct remote_reg *first_difference(struct sweep *s, const struct snapshot *before,
+						 const struct snapshot *after, bool switched)
+{
+	const struct regs *a = &before->regs, *b = &after->regs;
 	int i;
 
-	for (i = 0; i < remote->n_regs; i++) {
-		const struct remote_reg *reg = &remote->reg[i];
+	for (i = 0; i < s->remote.n_regs; i++) {
+		const struct remote_reg *reg = &s->remote.reg[i];
 
 		/* On the way back to user mode, other tasks may run, and fault */
 		if (cpl(a) == 3 && !strcmp(reg->name, "cr2"))
@@ -120,7 +153,8 @@ static const struct remote_reg *first_difference(const struct remote *remote,
 		if (switched && !strcmp(reg->name, "cr3"))
 			continue;
 		if (reg->at + reg->size <= a->n &&
-		    memcmp(a->raw + reg->at, b->raw + reg->at, reg->size))
+		    memcmp(a->raw + reg->at, b->raw + reg->at, reg->size) &&
+		    !has_flushed(s, reg, before, after))
 			return reg;
 	}
 	return NULL;
@@ -137,7 +171,7 @@ static const struct remote_reg *first_difference(const struct remote *remote,
 bool snapshot_same(struct sweep *s, const struct snapshot *before, const struct snapshot *after,
 		   char *text, size_t size)
 {
-	const struct remote_reg *reg = first_difference(&s->remote, &before->regs, &after->regs,
+	const struct remote_reg *reg = first_difference(s, before, after,
 							  snapshot_switched(s, before, after));
 	size_t i;
 

@@ -29,7 +29,7 @@ __u64 symbol_addr(const struct sweep *s, const char *name)
 /**
  * way_addr() - where a way in or out begins
  * @s:		the sweep
- * @name:	what the base calls it
+ * @name:	what the base calls it, or a label in a tail
  *
  * An isolated kernel has heads of its own for some, and tails; those with PCID end in
  * "_pcid".
@@ -51,6 +51,8 @@ __u64 way_addr(const struct sweep *s, const char *name)
 		{ "syscall_return_via_sysret", "isolated_sysret" },
 		{ "swapgs_restore_regs_and_return_to_usermode", "isolated_return_to_usermode" },
 		{ "entry_SYSRETL_compat_unsafe_stack", "isolated_sysretl" },
+		{ "isolated_sysret_redo", "isolated_sysret_redo" },
+		{ "isolated_sysretl_redo", "isolated_sysretl_redo" },
 	};
 	char with_pcid[64];
 	__u64 addr;
