@@ -71,7 +71,7 @@ mv "$out.new/letter" "$out.new/0000-cover-letter.patch"
 rm "$out.new/text"
 missing=$(sed -n 's/^(\(.*\): not measured)$/\1/p' "$out.new/0000-cover-letter.patch" | xargs)
 [ -z "$missing" ] || [ "${DRAFT:-}" ] ||
-	die "not measured, of another kernel, or not ok: $missing; 'make test' measures all, DRAFT=1 goes without"
+	die "not measured, of another kernel, or not ok: $missing; 'make bench' measures all, DRAFT=1 goes without"
 if [ "${AUTHOR:-}" ]; then
 	for mail in "$out.new"/*.patch; do
 		awk -v author="$AUTHOR" '

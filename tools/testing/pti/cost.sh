@@ -9,12 +9,14 @@
 usage()
 {
 	cat <<'END'
-Usage: cost.sh [--bochs] [--more]
+Usage: cost.sh [--bochs] [--more] [--modes "MODE..."]
 
 Without PCID, on QEMU with -icount; writes build/results/cost.txt, and the counts
 themselves to cost.counts.
 
   --bochs   with PCID, on Bochs, with INVPCID and without; cost-pcid.txt
+  --modes   only these: nopti, pti=on and, on Bochs, noinvpcid, parted by blanks; the names
+            of the files have them at the end, as in cost-pcid-noinvpcid.txt
   --more    more ways, and all of them in 32-bit code, too (bench.sh); cost-more.txt
 
 A kernel that is missing or does not run is left out, and the others are counted.
@@ -32,8 +34,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 name=cost model=affected options=--icount more='' ways='/pti/cost_64 && /pti/cost_32'
 modes="nopti pti=on"
 title="Guest instructions without PCID, on QEMU's TCG"
-for option; do
-	case $option in
+some=
+while [ $# -gt 0 ]; do
+	case $1 in
 	--help|-h) usage; exit ;;
 	--bochs)
 		name=cost-pcid model=haswell-pcid options=
@@ -41,10 +44,23 @@ for option; do
 		title="Guest instructions with PCID, on Bochs (noinvpcid: pti=on noinvpcid)"
 		;;
 	--more) more=-more ways='/pti/cost_64 more && /pti/cost_32 more' ;;
-	*) die "unknown option $option (--help lists them)" ;;
+	--modes)
+		some=${2:-}
+		[ "${some##* }" ] || die "--modes needs a list of modes"
+		shift
+		;;
+	*) die "unknown option $1 (--help lists them)" ;;
+	esac
+	shift
+done
+for mode in $some; do
+	case " $modes " in
+	*" $mode "*) ;;
+	*) die "no mode \"$mode\"; there are: $modes" ;;
 	esac
 done
-name=$name$more
+modes=${some:-$modes}
+name=$name$more${some:+-$(echo "$some" | tr ' ' +)}
 out=$results/$name.txt
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

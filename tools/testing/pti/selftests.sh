@@ -4,10 +4,12 @@
 # Run the kernel's own selftests, as they stand in the stock tree, on the stock
 # kernel and on ours, isolated and not, and compare: nothing that passes on stock
 # may fail on ours, and no part of one that prints its parts. Writes
-# build/results/selftests-x86.txt or selftests-more.txt.
+# build/results/selftests-x86.txt or selftests-more.txt, or with --amd or --intel
+# selftests-x86-intel.txt and so on.
 #
-# Usage: selftests.sh [x86|more]
+# Usage: selftests.sh [--intel|--amd] [x86|more]
 #
+#	--intel	on CPUs of Intel's only, isolated and not; --amd: of AMD's, isolated
 #	x86	all those of x86 (default)
 #	more	of mm what is about mremap, mprotect and protection keys; breakpoints,
 #		ptrace, seccomp and signal stacks; of kvm those that SVM under TCG runs
@@ -17,6 +19,11 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+modes="affected:pti=on affected:nopti amd:pti=on" some=
+case ${1:-} in
+--intel) some=${1#-} modes="affected:pti=on affected:nopti"; shift ;;
+--amd) some=${1#-} modes="amd:pti=on"; shift ;;
+esac
 ours=${PTI_IMAGE:-$build}
 stock=${STOCK_IMAGE:-$build/stock}
 tree=${STOCK_TREE:-$build/stock/linux}
@@ -41,7 +48,7 @@ more)
 *) die "no set \"$set\"; there are: x86 more" ;;
 esac
 bin=$build/selftests-$set
-out=$results/selftests-$set.txt
+out=$results/selftests-$set$some.txt
 [ -f "$tree/tools/testing/selftests/x86/Makefile" ] ||
 	die "no stock tree in $tree: \"make stock\" makes it"
 mkdir -p "$bin" "$results" "$logs"
@@ -141,7 +148,7 @@ guest()
 	raw=$tmp/raw-$kernel
 	rc=0
 	PROGRESS=${PROGRESS:-3} "$here/run.sh" --image "$dir" --model "$model" --cpus 2 --append "$append" --mem "$mem" \
-		--time 1800 --name "selftests-$set-$kernel-$model-$(echo "$append" | tr ' ' +)" \
+		--time 1800 --name "selftests-$set$some-$kernel-$model-$(echo "$append" | tr ' ' +)" \
 		--add "$tmp/add.gz" -- sh /selftests/all.sh "$@" 3>&2 >"$raw" 2>"$raw.err" || rc=$?
 	awk -v kernel="$kernel" -v column="$column" '
 		# A part, in TAP: "ok 1 name" or "not ok 1 name".
@@ -179,7 +186,7 @@ without()
 run()
 {
 	tests=$(without "$far_return all.sh" $(ls "$root/selftests"))
-	for mode in affected:pti=on affected:nopti amd:pti=on; do
+	for mode in $modes; do
 		model=${mode%:*}
 		[ "$model" = amd ] && these=$tests || these=$(without "$amd_only" $tests)
 		guest "$1" "$2" "$model" "$mode" "${mode#*:}" $these
@@ -199,7 +206,7 @@ wait "$other"
 cat "$tmp/stock" "$tmp/ours" >"$tmp/results"
 
 rc=0
-awk -v least="$least" '
+awk -v least="$least" -v modes="$(echo "$modes" | wc -w)" '
 	{
 		if (!($2 in is_mode)) { is_mode[$2] = 1; mode[++nm] = $2 }
 		if (!($3 in is_test)) { is_test[$3] = 1; test[++nt] = $3 }
@@ -247,7 +254,7 @@ awk -v least="$least" '
 				printf "%s: only %d pass on stock\n", mode[m], stock_passes[m]
 				bad++
 			}
-		exit bad > 0 || nm != 3
+		exit bad > 0 || nm != modes
 	}' "$tmp/results" >"$tmp/table" || rc=$?
 mv "$tmp/table" "$out"
 cat "$out"
