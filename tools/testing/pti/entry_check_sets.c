@@ -104,7 +104,7 @@ static const char *lacks(const struct choice *c)
 		return "it was built without CONFIG_X86_KERNEL_IBT";
 	if (!c->thunk || (s && !returns_in(s->addr, s->size)))
 		return NULL;
-	snprintf(text, sizeof(text), "it has %s%s", s ? "only a stub of " : "no ", c->thunk);
+	snprintf(text, sizeof(text), "it has %s%s", s ? "an empty " : "no ", c->thunk);
 	return text;
 }
 

@@ -39,7 +39,7 @@ void note(struct sweep *s, const char *fmt, ...)
 }
 
 /** failure() - what was found at the instruction that is being looked at */
-void failure(struct sweep *s, struct path *p, enum kind kind, const char *fmt, ...)
+void failure(struct sweep *s, struct path *p, enum injection kind, const char *fmt, ...)
 {
 	char text[200];
 	va_list ap;
@@ -103,7 +103,7 @@ static void progress(const struct sweep *s)
 {
 	static time_t last;
 	unsigned int injected = 0, paths = 0;
-	enum kind kind;
+	enum injection kind;
 	int i;
 
 	if (!last)
@@ -122,7 +122,7 @@ static void progress(const struct sweep *s)
 
 static bool finished(const struct sweep *s)
 {
-	enum kind kind;
+	enum injection kind;
 	int i;
 
 	for (i = 0; i < s->n_paths; i++)
@@ -189,7 +189,7 @@ static enum vm_result look(struct sweep *s)
 {
 	enum vm_result result = VM_OK;
 	struct path *p;
-	enum kind kind;
+	enum injection kind;
 	struct regs r;
 
 	result = regs_read(s, &r);
@@ -243,7 +243,7 @@ static void report_db(const struct sweep *s, FILE *f)
 static void report_kinds(const struct sweep *s, FILE *f)
 {
 	const char *between = "not injected (--kinds): ";
-	enum kind kind;
+	enum injection kind;
 	bool taken;
 	int i;
 
@@ -267,7 +267,7 @@ static void report_kinds(const struct sweep *s, FILE *f)
 static bool report(const struct sweep *s, FILE *f)
 {
 	unsigned int passed = 0, failed = 0, missing = 0;
-	enum kind kind;
+	enum injection kind;
 	int i;
 
 	if (!finished(s))
@@ -349,7 +349,7 @@ static const char *env(const char *name)
 static void choose_kinds(struct sweep *s, char *list)
 {
 	char *word, *save;
-	enum kind kind;
+	enum injection kind;
 
 	memset(s->kinds, 0, sizeof(s->kinds));
 	s->kinds[K_TRACE] = true;

@@ -62,8 +62,8 @@ struct frame {
 	__u64 ip, cs, flags, sp, ss;
 };
 
-/* Kinds of rounds; sweep_inject.c says what each does */
-enum kind { K_TRACE, K_NMI, K_MCE, K_HELD, K_FAULT, K_INT3, K_NESTED, K_DB, N_KINDS };
+/* Kinds of rounds: what is injected; sweep_inject.c says what each does */
+enum injection { K_TRACE, K_NMI, K_MCE, K_HELD, K_FAULT, K_INT3, K_NESTED, K_DB, N_KINDS };
 
 struct range {
 	__u64 from, to;
@@ -103,7 +103,7 @@ struct path {
 	enum trigger trigger;
 	enum cpu_reg reg;	/* if mask is not 0: what this register must hold there */
 	__u64 mask, value;
-	enum kind raise;	/* AT_SITE: the path is that of this injection ... */
+	enum injection raise;	/* AT_SITE: the path is that of this injection ... */
 	int raise_at;		/* ... at this step from the site */
 	/*
 	 * ... or where this is what is executed on the way out by this symbol: on the user
@@ -167,7 +167,7 @@ struct sweep {
 	__u64 root;		/* the kernel's page table, at the last snapshot */
 	/* where the guest is, for when it does not come back */
 	struct path *now;
-	enum kind kind;
+	enum injection kind;
 	__u64 now_addr;
 	__u64 user_sp;		/* of the program that entered the kernel, or 0 */
 	int signals;		/* what can be read when the sweep is to end */
@@ -221,21 +221,21 @@ int paths_find(struct sweep *s, const char *dir, const char *running, const char
 enum vm_result paths_arm(struct sweep *s);
 enum vm_result program_begins(struct sweep *s, const struct regs *r);
 struct path *path_at(struct sweep *s, const struct regs *r);
-bool path_next(const struct sweep *s, const struct path *p, enum kind *kind);
-const char *path_refuses(const struct sweep *s, enum kind kind);
-bool path_takes(const struct sweep *s, const struct path *p, enum kind kind);
+bool path_next(const struct sweep *s, const struct path *p, enum injection *kind);
+const char *path_refuses(const struct sweep *s, enum injection kind);
+bool path_takes(const struct sweep *s, const struct path *p, enum injection kind);
 enum vm_result path_frame(struct sweep *s, const struct path *p, const struct regs *r,
 			  struct frame *f);
 
 /* sweep_round.c */
-enum vm_result round_run(struct sweep *s, struct path *p, enum kind kind, struct regs *r);
+enum vm_result round_run(struct sweep *s, struct path *p, enum injection kind, struct regs *r);
 
 /* sweep_inject.c */
 extern const char * const kind_name[N_KINDS];
-enum vm_result inject(struct sweep *s, enum kind kind, struct path *p, struct regs *r);
+enum vm_result inject(struct sweep *s, enum injection kind, struct path *p, struct regs *r);
 enum vm_result inject_db(struct sweep *s, struct path *p, struct regs *r, bool *executed);
-enum vm_result inject_raise(struct sweep *s, enum kind kind);
-enum vm_result inject_arrives(struct sweep *s, enum kind kind, struct path *p,
+enum vm_result inject_raise(struct sweep *s, enum injection kind);
+enum vm_result inject_arrives(struct sweep *s, enum injection kind, struct path *p,
 			      const struct regs *at, __u64 addr, struct regs *r);
 int inject_find(struct sweep *s);
 
@@ -268,6 +268,7 @@ int alternatives_read(struct sweep *s, struct text *t);
 /* sweep.c */
 bool told_to_end(const struct sweep *s, int ms);
 void __printf(2, 3) note(struct sweep *s, const char *fmt, ...);
-void __printf(4, 5) failure(struct sweep *s, struct path *p, enum kind kind, const char *fmt, ...);
+void __printf(4, 5) failure(struct sweep *s, struct path *p, enum injection kind,
+			    const char *fmt, ...);
 
 #endif

@@ -89,7 +89,8 @@ one_machine()
 		append="spectre_v2=retpoline,lfence mds=full" these='SYS*|int80*|espfix'
 		programs="entry_syscall_64 entry_syscall_32 espfix_64"
 		;;
-	# CR3 with PCIDs, and without a flush; buffers cleared by VERW ("make qemu-pcid" builds that emulator).
+	# CR3 with PCIDs, and without a flush ("make qemu-pcid" builds that emulator); buffers
+	# cleared by VERW.
 	pcid)
 		model=qemu-pcid append=mds=full not=--pcid
 		these='SYSCALL, *|SYSENTER, *|int80*|#PF|#DB*|timer from*|espfix*|bad IRET, #GP|fork*|NMI*|#MC*'

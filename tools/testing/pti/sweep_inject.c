@@ -65,7 +65,7 @@ int inject_find(struct sweep *s)
 }
 
 /** inject_raise() - have the machine take an NMI or #MC as soon as it runs */
-enum vm_result inject_raise(struct sweep *s, enum kind kind)
+enum vm_result inject_raise(struct sweep *s, enum injection kind)
 {
 	/* Bank 9: valid, uncorrected, enabled, signalled, of memory scrubbing; IP is valid */
 	static const char mce[] = "mce 0 9 0xb1000000000000c0 0x5 0 0";
@@ -86,7 +86,7 @@ enum vm_result inject_raise(struct sweep *s, enum kind kind)
  *
  * Return: VM_OK when the machine is at @addr, VM_ERROR when it is elsewhere.
  */
-enum vm_result inject_arrives(struct sweep *s, enum kind kind, struct path *p,
+enum vm_result inject_arrives(struct sweep *s, enum injection kind, struct path *p,
 			      const struct regs *at, __u64 addr, struct regs *r)
 {
 	static const char * const names[] = { "ip", "cs", "flags", "sp" };
@@ -138,7 +138,7 @@ static void regs_back(struct sweep *s, struct regs *to, const struct regs *from)
  * Run to a breakpoint that is set for this.  What was interrupted has a breakpoint, too,
  * and may be code that the handler runs on its own stack.
  */
-static enum vm_result run_to(struct sweep *s, enum kind kind, struct path *p,
+static enum vm_result run_to(struct sweep *s, enum injection kind, struct path *p,
 			     const struct regs *at, __u64 addr, struct regs *r)
 {
 	enum vm_result result = break_set(s, addr);
@@ -160,7 +160,7 @@ static enum vm_result run_to(struct sweep *s, enum kind kind, struct path *p,
 }
 
 /* The handler is at nmi_body: let it call a function that takes a page fault */
-static enum vm_result take_fault(struct sweep *s, struct path *p, enum kind kind,
+static enum vm_result take_fault(struct sweep *s, struct path *p, enum injection kind,
 				 const struct regs *at, struct regs *r)
 {
 	struct regs body = *r, call = *r;
@@ -201,7 +201,7 @@ static enum vm_result step_text(struct sweep *s, const struct regs *at, struct r
 }
 
 /* The handler is at nmi_body: let it run into an int3 there */
-static enum vm_result take_int3(struct sweep *s, struct path *p, enum kind kind,
+static enum vm_result take_int3(struct sweep *s, struct path *p, enum injection kind,
 				const struct regs *at, struct regs *r)
 {
 	static const __u8 int3 = 0xcc;
@@ -244,7 +244,7 @@ static enum vm_result take_int3(struct sweep *s, struct path *p, enum kind kind,
 }
 
 /* The handler is at nmi_body, and NMIs are no longer held: one more */
-static enum vm_result take_nested(struct sweep *s, struct path *p, enum kind kind,
+static enum vm_result take_nested(struct sweep *s, struct path *p, enum injection kind,
 				  const struct regs *at, struct regs *r)
 {
 	struct regs body = *r;
@@ -270,7 +270,7 @@ static enum vm_result take_nested(struct sweep *s, struct path *p, enum kind kin
 }
 
 /* In C: on the kernel's page table, with the kernel's GS */
-static void check_body(struct sweep *s, enum kind kind, struct path *p, const struct regs *r)
+static void check_body(struct sweep *s, enum injection kind, struct path *p, const struct regs *r)
 {
 	if (s->isolated && r->v[CR3] & CR3_USER)
 		failure(s, p, kind, "the handler runs on the user page table");
@@ -279,7 +279,7 @@ static void check_body(struct sweep *s, enum kind kind, struct path *p, const st
 }
 
 /* Of #DB where DR6 has been read, which may be lost from then on */
-static __u64 body_of(const struct sweep *s, enum kind kind, const struct regs *at)
+static __u64 body_of(const struct sweep *s, enum injection kind, const struct regs *at)
 {
 	if (kind == K_DB)
 		return cpl(at) ? s->db_user_body : s->db_body;
@@ -290,7 +290,7 @@ static __u64 body_of(const struct sweep *s, enum kind kind, const struct regs *a
  * From the handler's first instruction, which keeps its breakpoint, as far as the kind
  * says.  A nested NMI leaves before it comes to C.
  */
-static enum vm_result in_handler(struct sweep *s, enum kind kind, struct path *p,
+static enum vm_result in_handler(struct sweep *s, enum injection kind, struct path *p,
 				 const struct regs *at, struct regs *r)
 {
 	enum vm_result result = VM_OK;
@@ -327,7 +327,7 @@ static enum vm_result in_handler(struct sweep *s, enum kind kind, struct path *p
 }
 
 /* Back to where it was raised, in the same task */
-static enum vm_result come_back(struct sweep *s, enum kind kind, struct path *p,
+static enum vm_result come_back(struct sweep *s, enum injection kind, struct path *p,
 				const struct regs *at, struct regs *r)
 {
 	enum vm_result result;
@@ -360,7 +360,7 @@ static enum vm_result come_back(struct sweep *s, enum kind kind, struct path *p,
  *
  * Return: VM_OK if the machine is where it was; VM_ERROR if it is lost.
  */
-enum vm_result inject(struct sweep *s, enum kind kind, struct path *p, struct regs *r)
+enum vm_result inject(struct sweep *s, enum injection kind, struct path *p, struct regs *r)
 {
 	static struct snapshot before, after;
 	char text[160];

@@ -33,6 +33,24 @@
 #define REDO_IRET	"isolated_redo_iret"
 #define REDO_ESPFIX	"isolated_redo"
 
+/* What comes in, and where: at this instruction of this way out */
+#define NMI		.entry = "asm_exc_nmi", .raise = K_NMI
+#define MCE		.entry = "asm_exc_machine_check", .raise = K_MCE
+#define IN(insn, of)	.raise_insn = insn, .tail = of
+#define AFTER(p, s)	.program = p, .site = s
+#define IN_SYSRET	AFTER("entry_syscall_64", "site_syscall"), WITH(RAX, GETPPID), \
+			IN("sysret", SYSRET), .via = REDO_SYSRET
+#define BY_SIGRETURN	.program = "entry_syscall_64", .site = "site_syscall", WITH(RAX, SIGRETURN)
+#define IN_IRET		.via = REDO_IRET, BY_SIGRETURN, IN("testb", IRET)
+#define AT_IRET		.via = REDO_IRET, BY_SIGRETURN, IN("iret", IRET)
+#define IN_ESPFIX	AFTER("espfix_64", "site_syscall"), WITH(RAX, SIGRETURN), \
+			IN("pop    %rdi", ESPFIX), .via = REDO_ESPFIX
+#define IN_SYSRETL	AFTER("entry_syscall_32", "site_sysenter"), IN("sysret", SYSRETL), \
+			.via = REDO_SYSRETL, .enters = "entry_SYSENTER_compat", .vendor = 'i'
+#define IN_REFUSED	AFTER("entry_syscall_64", "site_syscall_refused"), \
+			IN("sysret", "entry_SYSCALL32_ignore"), \
+			.enters = "entry_SYSCALL32_ignore", .vendor = 'a'
+
 static struct path paths[] = {
 	{ "SYSCALL, SYSRET exit", "entry_syscall_64", "site_syscall", NULL,
 	  "entry_SYSCALL_64", SYSRET, WITH(RAX, GETPPID) },
@@ -128,39 +146,17 @@ static struct path paths[] = {
 	  .raise = K_MCE, .raise_at = 16 },
 
 	/* On the way out, behind the switch: the rest of it is taken up again */
-	{ "NMI in SYSRET exit", "entry_syscall_64", "site_syscall", NULL,
-	  "asm_exc_nmi", REDO_SYSRET, WITH(RAX, GETPPID),
-	  .raise = K_NMI, .raise_insn = "sysret", .tail = SYSRET },
-	{ "NMI in IRET exit", "entry_syscall_64", "site_syscall", NULL,
-	  "asm_exc_nmi", REDO_IRET, WITH(RAX, SIGRETURN),
-	  .raise = K_NMI, .raise_insn = "testb", .tail = IRET },
-	{ "NMI at IRET", "entry_syscall_64", "site_syscall", NULL,
-	  "asm_exc_nmi", REDO_IRET, WITH(RAX, SIGRETURN),
-	  .raise = K_NMI, .raise_insn = "iret", .tail = IRET },
-	{ "NMI in espfix", "espfix_64", "site_syscall", NULL,
-	  "asm_exc_nmi", REDO_ESPFIX, WITH(RAX, SIGRETURN),
-	  .raise = K_NMI, .raise_insn = "pop    %rdi", .tail = ESPFIX },
-	{ "NMI in SYSENTER, SYSRET exit", "entry_syscall_32", "site_sysenter", NULL,
-	  "asm_exc_nmi", REDO_SYSRETL, .raise = K_NMI, .raise_insn = "sysret", .tail = SYSRETL,
-	  .enters = "entry_SYSENTER_compat", .vendor = 'i' },
-	{ "NMI in refused SYSCALL", "entry_syscall_64", "site_syscall_refused", NULL,
-	  "asm_exc_nmi", NULL, .raise = K_NMI, .raise_insn = "sysret",
-	  .tail = "entry_SYSCALL32_ignore", .enters = "entry_SYSCALL32_ignore", .vendor = 'a' },
-	{ "#MC in SYSRET exit", "entry_syscall_64", "site_syscall", NULL,
-	  "asm_exc_machine_check", REDO_SYSRET, WITH(RAX, GETPPID),
-	  .raise = K_MCE, .raise_insn = "sysret", .tail = SYSRET },
-	{ "#MC in IRET exit", "entry_syscall_64", "site_syscall", NULL,
-	  "asm_exc_machine_check", REDO_IRET, WITH(RAX, SIGRETURN),
-	  .raise = K_MCE, .raise_insn = "testb", .tail = IRET },
-	{ "#MC at IRET", "entry_syscall_64", "site_syscall", NULL,
-	  "asm_exc_machine_check", REDO_IRET, WITH(RAX, SIGRETURN),
-	  .raise = K_MCE, .raise_insn = "iret", .tail = IRET },
-	{ "#MC in espfix", "espfix_64", "site_syscall", NULL,
-	  "asm_exc_machine_check", REDO_ESPFIX, WITH(RAX, SIGRETURN),
-	  .raise = K_MCE, .raise_insn = "pop    %rdi", .tail = ESPFIX },
-	{ "#MC in SYSENTER, SYSRET exit", "entry_syscall_32", "site_sysenter", NULL,
-	  "asm_exc_machine_check", REDO_SYSRETL, .raise = K_MCE, .raise_insn = "sysret", .tail = SYSRETL,
-	  .enters = "entry_SYSENTER_compat", .vendor = 'i' },
+	{ "NMI in SYSRET exit", NMI, IN_SYSRET },
+	{ "NMI in IRET exit", NMI, IN_IRET },
+	{ "NMI at IRET", NMI, AT_IRET },
+	{ "NMI in espfix", NMI, IN_ESPFIX },
+	{ "NMI in SYSENTER, SYSRET exit", NMI, IN_SYSRETL },
+	{ "NMI in refused SYSCALL", NMI, IN_REFUSED },
+	{ "#MC in SYSRET exit", MCE, IN_SYSRET },
+	{ "#MC in IRET exit", MCE, IN_IRET },
+	{ "#MC at IRET", MCE, AT_IRET },
+	{ "#MC in espfix", MCE, IN_ESPFIX },
+	{ "#MC in SYSENTER, SYSRET exit", MCE, IN_SYSRETL },
 };
 
 /* Address of a symbol of a guest's program, of either size, or 0 */
@@ -269,7 +265,7 @@ static bool have_mce(const struct sweep *s)
 }
 
 /** path_refuses() - why no path takes a kind that was asked for */
-const char *path_refuses(const struct sweep *s, enum kind kind)
+const char *path_refuses(const struct sweep *s, enum injection kind)
 {
 	if (kind == K_DB && !s->isolated)
 		return "without isolation IRET reads what the entry of its #DB fills";
@@ -279,7 +275,7 @@ const char *path_refuses(const struct sweep *s, enum kind kind)
 }
 
 /** path_takes() - whether this kind of round is made on a path */
-bool path_takes(const struct sweep *s, const struct path *p, enum kind kind)
+bool path_takes(const struct sweep *s, const struct path *p, enum injection kind)
 {
 	if (!s->kinds[kind] || (p->raise == K_MCE && !have_mce(s)))
 		return false;
@@ -307,7 +303,7 @@ bool path_takes(const struct sweep *s, const struct path *p, enum kind kind)
 }
 
 /** path_next() - the next kind of round that a path needs; false: none */
-bool path_next(const struct sweep *s, const struct path *p, enum kind *kind)
+bool path_next(const struct sweep *s, const struct path *p, enum injection *kind)
 {
 	for (*kind = K_TRACE; *kind < N_KINDS; (*kind)++)
 		if (!p->done[*kind] && path_takes(s, p, *kind))
@@ -323,7 +319,7 @@ static __u64 begins_at(const struct path *p)
 /* Whether the path can begin in the program that runs now */
 static bool is_due(const struct sweep *s, const struct path *p)
 {
-	enum kind kind;
+	enum injection kind;
 
 	return path_next(s, p, &kind) && (!p->program || !strcmp(p->program, s->program));
 }

@@ -11,7 +11,7 @@
 
 struct round {
 	struct path *p;
-	enum kind kind;
+	enum injection kind;
 	struct regs r;
 	__u64 back_ip, back_sp;	/* what a path from kernel mode goes back to */
 	bool has_back;
@@ -350,7 +350,7 @@ static enum vm_result same_at_end(struct sweep *s, struct round *rd)
 static void finish(struct sweep *s, struct round *rd)
 {
 	struct path *p = rd->p;
-	enum kind kind;
+	enum injection kind;
 
 	if (p->via && !rd->came_by) {
 		p->missed++;
@@ -375,7 +375,7 @@ static void finish(struct sweep *s, struct round *rd)
  *
  * Return: VM_OK if the machine can go on, VM_ERROR if it is lost.
  */
-enum vm_result round_run(struct sweep *s, struct path *p, enum kind kind, struct regs *r)
+enum vm_result round_run(struct sweep *s, struct path *p, enum injection kind, struct regs *r)
 {
 	static struct round rd;
 	enum vm_result result = VM_OK;
