@@ -21,7 +21,6 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
-#include <linux/string.h>
 
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
@@ -36,7 +35,7 @@
 #include "pti_mode.h"
 
 /* The policy table may be gone when these are exposed. */
-static struct pti_row pti_runtime_rows[PTI_NR_RUNTIME_ROWS] __ro_after_init;
+static struct pti_runtime pti_runtime_rows[PTI_NR_RUNTIME_ROWS] __ro_after_init;
 
 /* How many need a row that is exposed on all CPUs or on none. */
 static unsigned int pti_users[PTI_NR_RUNTIME_ROWS];
@@ -49,7 +48,7 @@ static DEFINE_RAW_SPINLOCK(pti_lock);
  * pti_row_is_per_cpu() - does a row mean other pages on each CPU?
  * @row: the row
  *
- * Context: any.
+ * Context: any, as long as the policy table is there.
  * Return: true if it does.
  */
 bool __pti_boot pti_row_is_per_cpu(const struct pti_row *row)
@@ -62,10 +61,10 @@ bool __pti_boot pti_row_is_per_cpu(const struct pti_row *row)
  * @row: the row
  * @cpu: a possible CPU; any value if the row is not per CPU
  *
- * Context: any.
+ * Context: any, as long as the policy table is there.
  * Return: the range. The mapper accepts it only if it is of whole pages.
  */
-struct pti_range pti_row_range(const struct pti_row *row, int cpu)
+struct pti_range __pti_boot pti_row_range(const struct pti_row *row, int cpu)
 {
 	unsigned long size = row->size;
 	unsigned long start = row->start;
@@ -142,7 +141,7 @@ static pte_t *__init pti_make_pte(pgd_t *root, unsigned long addr, bool user)
 }
 
 /* The entry of the kernel page table, or of the user page table, at an address. */
-static pte_t *pti_lookup_kernel(pgd_t *root, unsigned long addr, unsigned int *level)
+static noinline pte_t *pti_lookup_kernel(pgd_t *root, unsigned long addr, unsigned int *level)
 {
 	return lookup_address_in_pgd(pgd_offset_pgd(root, addr), addr, level);
 }
@@ -167,7 +166,7 @@ __pti_boot pte_t *pti_user_leaf(unsigned long addr)
 	return pte && !pte_none(*pte) ? pte : NULL;
 }
 
-static pteval_t pti_row_prot(const struct pti_row *row)
+static pteval_t __pti_boot pti_row_prot(const struct pti_row *row)
 {
 	pteval_t prot = _PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_NX | sme_me_mask;
 
@@ -183,33 +182,52 @@ static pteval_t pti_row_prot(const struct pti_row *row)
 	return prot & __supported_pte_mask;
 }
 
+VISIBLE_IF_KUNIT struct pti_runtime __pti_boot pti_runtime_of(const struct pti_row *row)
+{
+	return (struct pti_runtime) {
+		.name	= row->name,
+		.start	= row->start,
+		.size	= row->size,
+		.prot	= pti_row_prot(row),
+	};
+}
+
 /*
  * May the user page table map, as @prot, what the kernel maps by @kpte? A leaf
  * that is global in either table must be the same in both: its TLB entry serves
  * both. One that is not may be smaller and may allow less. Accessed and dirty
  * bits do not matter then.
  */
-static const char *pti_conflict(pte_t kpte, unsigned int level, pteval_t prot)
+static bool pti_may_show(pte_t kpte, unsigned int level, pteval_t prot)
 {
-	pteval_t kprot = pte_flags(kpte) | sme_me_mask;
+	pteval_t differ = (pte_flags(kpte) | sme_me_mask) ^ prot;
 
-	if ((kprot | prot) & _PAGE_GLOBAL) {
-		if (level != PG_LEVEL_4K || kprot != prot)
-			return "global, but not the kernel's own leaf";
+	if (prot & _PAGE_GLOBAL)
+		return !differ && level == PG_LEVEL_4K;
+
+	return !(differ & (_PAGE_GLOBAL | (prot & (_PAGE_PRESENT | _PAGE_RW | _PAGE_USER)) |
+			   (~prot & _PAGE_NX)));
+}
+
+/* The same, in words: NULL, or why not. */
+static const char *__init pti_conflict(pte_t kpte, unsigned int level, pteval_t prot)
+{
+	pteval_t kprot = pte_flags(kpte);
+
+	if (pti_may_show(kpte, level, prot))
 		return NULL;
-	}
+	if ((kprot | prot) & _PAGE_GLOBAL)
+		return "global, but not the kernel's own leaf";
 	if ((prot & _PAGE_RW) && !(kprot & _PAGE_RW))
 		return "the kernel may not write it";
 	if (!(prot & _PAGE_NX) && (kprot & _PAGE_NX))
 		return "the kernel may not execute it";
-	if ((prot & _PAGE_USER) && !(kprot & _PAGE_USER))
-		return "the kernel does not give it to user mode";
 
-	return NULL;
+	return "the kernel does not give it to user mode";
 }
 
 /* The leaf that shows, as @prot, the 4 KiB at @addr of what the kernel's leaf maps. */
-static pte_t pti_leaf(pte_t kpte, unsigned int level, unsigned long addr, pteval_t prot)
+static pte_t __init pti_leaf(pte_t kpte, unsigned int level, unsigned long addr, pteval_t prot)
 {
 	unsigned long offset_mask = page_level_size(level) - 1;
 	pteval_t frame = pte_val(kpte) & PTE_PFN_MASK & ~offset_mask;
@@ -387,10 +405,12 @@ static unsigned long __init pti_exposed_bytes(void)
  */
 void __init pti_init(void)
 {
+	enum pti_runtime_row row;
 	unsigned long bytes = 0;
 
 	if (boot_cpu_has(X86_FEATURE_PTI)) {
-		memcpy(pti_runtime_rows, pti_rows, sizeof(pti_runtime_rows));
+		for (row = 0; row < PTI_NR_RUNTIME_ROWS; row++)
+			pti_runtime_rows[row] = pti_runtime_of(&pti_rows[row]);
 		if (!pti_adopt_root(swapper_pg_dir))
 			pti_give_up("the kernel's root is not the first of a pair");
 		else if (!pti_build(swapper_pg_dir, pti_rows, pti_nr_rows))
@@ -408,47 +428,25 @@ void __init pti_init(void)
 	pti_report(bytes);
 }
 
-/* The leaf of a page of a run-time row, or NULL (and a warning). */
-static pte_t *pti_runtime_leaf(pgd_t *root, const struct pti_row *row, unsigned long addr)
+/* Show pages of a run-time row, which the kernel maps by 4 KiB leaves; or hide them again. */
+VISIBLE_IF_KUNIT void pti_change_pages(pgd_t *root, const struct pti_runtime *row,
+				       unsigned long addr, unsigned long end, bool show)
 {
-	unsigned int level;
-	pte_t *pte = pti_lookup_user(root, addr, &level);
-
-	if (WARN_ONCE(!pte || level != PG_LEVEL_4K,
-		      "PTI: row %s: %lx is outside its page tables\n",
-		      row->name, addr))
-		return NULL;
-
-	return pte;
-}
-
-VISIBLE_IF_KUNIT void pti_expose_pages(pgd_t *root, const struct pti_row *row,
-				       unsigned long addr, unsigned long end)
-{
-	pteval_t prot = pti_row_prot(row);
-	unsigned int level;
+	unsigned int ulevel, klevel;
 	pte_t *kpte, *upte;
+	pteval_t leaf = 0;
 
 	for (; addr < end; addr += PAGE_SIZE) {
-		upte = pti_runtime_leaf(root, row, addr);
-		kpte = pti_lookup_kernel(root, addr, &level);
-		if (!upte || WARN_ONCE(!pte_none(*upte) || !kpte || !pte_present(*kpte) ||
-				       pti_conflict(*kpte, level, prot),
-				       "PTI: row %s: cannot expose %lx\n", row->name, addr))
+		upte = pti_lookup_user(root, addr, &ulevel);
+		kpte = pti_lookup_kernel(root, addr, &klevel);
+		if (WARN_ONCE(!upte || ulevel != PG_LEVEL_4K ||
+			      (show && (!pte_none(*upte) || !kpte || klevel != PG_LEVEL_4K ||
+					!pti_may_show(*kpte, klevel, row->prot))),
+			      "PTI: row %s: cannot change %lx\n", row->name, addr))
 			continue;
-		set_pte(upte, pti_leaf(*kpte, level, addr, prot));
-	}
-}
-
-VISIBLE_IF_KUNIT void pti_conceal_pages(pgd_t *root, const struct pti_row *row,
-					unsigned long addr, unsigned long end)
-{
-	pte_t *upte;
-
-	for (; addr < end; addr += PAGE_SIZE) {
-		upte = pti_runtime_leaf(root, row, addr);
-		if (upte)
-			set_pte(upte, __pte(0));
+		if (show)
+			leaf = (pte_val(*kpte) & PTE_PFN_MASK) | row->prot;
+		set_pte(upte, __pte(leaf));
 	}
 }
 
@@ -456,27 +454,22 @@ VISIBLE_IF_KUNIT void pti_conceal_pages(pgd_t *root, const struct pti_row *row,
  * Change the leaves of a range of a run-time row. The tables have neighbours of
  * the row in them, and those of other CPUs: what is outside of it stays as it is.
  */
-static void pti_change(enum pti_runtime_row nr, void *addr, size_t size,
-		       void (*change)(pgd_t *root, const struct pti_row *row,
-				      unsigned long addr, unsigned long end))
+static void pti_change(enum pti_runtime_row nr, void *addr, size_t size, bool show)
 {
-	const struct pti_row *row = &pti_runtime_rows[nr];
+	const struct pti_runtime *row = &pti_runtime_rows[nr];
 	unsigned long start = (unsigned long)addr;
 	unsigned long end = start + size;
-	struct pti_range range;
-	unsigned long flags;
-	bool inside = false;
-	int cpu;
+	unsigned long flags, offset, at = start - CPU_ENTRY_AREA_PER_CPU;
 
-	for_each_possible_cpu(cpu) {
-		range = pti_row_range(row, cpu);
-		inside |= start >= range.start && start <= end && end <= range.end;
-	}
-	if (WARN_ONCE(!inside, "PTI: row %s: %lx-%lx is outside of it\n", row->name, start, end))
+	/* Areas lie one behind the other; where one is that no CPU has, nothing is mapped. */
+	offset = at % CPU_ENTRY_AREA_SIZE - row->start;
+	if (WARN_ONCE(at >= CPU_ENTRY_AREA_MAP_SIZE || offset > row->size ||
+		      size > row->size - offset,
+		      "PTI: row %s: %lx-%lx is outside of it\n", row->name, start, end))
 		return;
 
 	raw_spin_lock_irqsave(&pti_lock, flags);
-	change(swapper_pg_dir, row, start, end);
+	pti_change_pages(swapper_pg_dir, row, start, end, show);
 	raw_spin_unlock_irqrestore(&pti_lock, flags);
 }
 
@@ -495,7 +488,7 @@ static void pti_change(enum pti_runtime_row nr, void *addr, size_t size,
 void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
 {
 	if (cpu_feature_enabled(X86_FEATURE_PTI))
-		pti_change(row, addr, size, pti_expose_pages);
+		pti_change(row, addr, size, true);
 }
 
 /**
@@ -505,7 +498,7 @@ void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
  * @size: in bytes, whole pages
  *
  * Never allocates and never fails; a page that is not exposed is passed over. A
- * range that is not inside the row on one CPU is left alone, with a warning.
+ * range that would not be inside the row on any CPU is left alone, with a warning.
  * The caller then unmaps the pages in the kernel page table, flushes that range
  * of kernel addresses on all CPUs, which drops the global leaf in every PCID,
  * and only then frees them.
@@ -515,20 +508,24 @@ void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
 void pti_conceal(enum pti_runtime_row row, void *addr, size_t size)
 {
 	if (cpu_feature_enabled(X86_FEATURE_PTI))
-		pti_change(row, addr, size, pti_conceal_pages);
+		pti_change(row, addr, size, false);
 }
 
-/* Expose or conceal a row on each CPU. */
-static void pti_change_all(enum pti_runtime_row nr,
-			   void (*change)(enum pti_runtime_row row, void *addr, size_t size))
+/* One more user of a row, or one less: the first and the last change it on each CPU. */
+static void pti_count_user(enum pti_runtime_row nr, bool more)
 {
-	struct pti_range range;
+	const struct pti_runtime *row = &pti_runtime_rows[nr];
 	int cpu;
 
-	for_each_possible_cpu(cpu) {
-		range = pti_row_range(&pti_runtime_rows[nr], cpu);
-		change(nr, (void *)range.start, range.end - range.start);
+	mutex_lock(&pti_users_lock);
+	if (more ? !pti_users[nr]++ : !--pti_users[nr]) {
+		for_each_possible_cpu(cpu)
+			pti_change(nr, (void *)get_cpu_entry_area(cpu) + row->start, row->size,
+				   more);
+		if (!more)
+			flush_tlb_all();
 	}
+	mutex_unlock(&pti_users_lock);
 }
 
 /**
@@ -541,13 +538,8 @@ static void pti_change_all(enum pti_runtime_row nr,
  */
 void pti_use(enum pti_runtime_row row)
 {
-	if (!cpu_feature_enabled(X86_FEATURE_PTI))
-		return;
-
-	mutex_lock(&pti_users_lock);
-	if (!pti_users[row]++)
-		pti_change_all(row, pti_expose);
-	mutex_unlock(&pti_users_lock);
+	if (cpu_feature_enabled(X86_FEATURE_PTI))
+		pti_count_user(row, true);
 }
 
 /**
@@ -560,15 +552,23 @@ void pti_use(enum pti_runtime_row row)
  */
 void pti_unuse(enum pti_runtime_row row)
 {
-	if (!cpu_feature_enabled(X86_FEATURE_PTI))
-		return;
+	if (cpu_feature_enabled(X86_FEATURE_PTI))
+		pti_count_user(row, false);
+}
 
-	mutex_lock(&pti_users_lock);
-	if (!--pti_users[row]) {
-		pti_change_all(row, pti_conceal);
-		flush_tlb_all();
+/* noinline: code of boot time in a function that stays would stay with it. */
+static noinline bool __init pti_row_is_global(unsigned long addr)
+{
+	unsigned long offset = (addr - CPU_ENTRY_AREA_PER_CPU) % CPU_ENTRY_AREA_SIZE;
+	const struct pti_row *row;
+	unsigned long at;
+
+	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++) {
+		at = row->where == PTI_AT_CEA ? offset : addr;
+		if ((row->flags & PTI_GLOBAL) && at >= row->start && at - row->start < row->size)
+			return true;
 	}
-	mutex_unlock(&pti_users_lock);
+	return false;
 }
 
 /**
@@ -583,19 +583,8 @@ void pti_unuse(enum pti_runtime_row row)
  */
 bool __ref pti_may_be_global(unsigned long addr)
 {
-	unsigned long offset = (addr - CPU_ENTRY_AREA_PER_CPU) % CPU_ENTRY_AREA_SIZE;
-	const struct pti_row *row;
-	unsigned long at;
-
 	if (!boot_cpu_has(X86_FEATURE_PTI))
 		return true;
-	if (system_state != SYSTEM_BOOTING)
-		return false;
 
-	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++) {
-		at = row->where == PTI_AT_CEA ? offset : addr;
-		if ((row->flags & PTI_GLOBAL) && at >= row->start && at - row->start < row->size)
-			return true;
-	}
-	return false;
+	return system_state == SYSTEM_BOOTING && pti_row_is_global(addr);
 }

@@ -17,10 +17,11 @@
 
 #include "pti_tlb.h"
 
-/* Does [@addr, @end] meet @size bytes from @start on? */
-static bool meets(unsigned long addr, unsigned long end, const void *start, size_t size)
+/* Does [@addr, @end] meet @size bytes from @start on? Eight times inline is too much. */
+static noinline bool meets(unsigned long addr, unsigned long end, const void *start, size_t size)
 {
-	return end >= (unsigned long)start && addr < (unsigned long)start + size;
+	/* As numbers: both may be below zero, or wrap. */
+	return addr - (unsigned long)start < size || (unsigned long)start - addr <= end - addr;
 }
 
 /**
@@ -55,11 +56,16 @@ bool pti_entry_uses(unsigned long addr, unsigned long end)
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		if (meets(addr, end, &per_cpu(pti_pcid, cpu), sizeof(struct pti_pcid)) ||
-		    meets(addr, end, &per_cpu(pcpu_hot, cpu), sizeof(struct pcpu_hot)) ||
-		    meets(addr, end, &per_cpu(fixed_percpu_data, cpu),
+		/* Where they would be if the CPU's data were where the symbols are */
+		unsigned long moved = (unsigned long)per_cpu_ptr(&pti_pcid, cpu) -
+				      (__force unsigned long)&pti_pcid;
+		unsigned long from = addr - moved, to = end - moved;
+
+		if (meets(from, to, (void __force *)&pti_pcid, sizeof(struct pti_pcid)) ||
+		    meets(from, to, (void __force *)&pcpu_hot, sizeof(struct pcpu_hot)) ||
+		    meets(from, to, (void __force *)&fixed_percpu_data,
 			  sizeof(struct fixed_percpu_data)) ||
-		    meets(addr, end, &per_cpu(x86_spec_ctrl_current, cpu), sizeof(u64)))
+		    meets(from, to, (void __force *)&x86_spec_ctrl_current, sizeof(u64)))
 			return true;
 	}
 	return meets(addr, end, &x86_pred_cmd, sizeof(x86_pred_cmd)) ||

@@ -33,7 +33,7 @@ enum pti_where {
 
 /* When a row is mapped. Without any of these: at boot, and it must be there. */
 #define PTI_IF_MAPPED	BIT(4)	/* at boot, where the kernel maps it */
-#define PTI_RUNTIME	BIT(5)	/* by pti_expose() and pti_conceal() */
+#define PTI_RUNTIME	BIT(5)	/* by pti_expose() and pti_conceal(); at PTI_AT_CEA, of a @size */
 #define PTI_WITH_LDT	BIT(6)	/* by pti_ldt.c, for an mm that has an LDT, in its own root */
 
 /* Frames that another row shows too: they count in its pages, not in totals. */
@@ -60,11 +60,25 @@ struct pti_row {
 	const char	*end;
 };
 
-/*
- * For what only the mapper uses at boot, and debugfs whenever it is read: without
- * the latter it goes with the rest of the memory of boot time.
+/**
+ * struct pti_runtime - what is known of a run-time row when the policy table may be gone
+ * @name: as in the row
+ * @start: likewise, in the cpu_entry_area of each CPU
+ * @size: likewise
+ * @prot: flags of its leaves
  */
-#ifdef CONFIG_PTI_DEBUGFS
+struct pti_runtime {
+	const char	*name;
+	unsigned long	start;
+	unsigned long	size;
+	pteval_t	prot;
+};
+
+/*
+ * For what only the mapper uses at boot, and debugfs and tests whenever they like: without
+ * these it goes with the rest of the memory of boot time.
+ */
+#if defined(CONFIG_PTI_DEBUGFS) || IS_ENABLED(CONFIG_PTI_KUNIT_TEST)
 #define __pti_boot
 #define __pti_bootconst
 #else
@@ -109,10 +123,9 @@ void *pti_new_table(void);
 bool pti_adopt_root(pgd_t *root);
 const char *pti_map_row(pgd_t *root, const struct pti_row *row, int cpu);
 bool pti_build(pgd_t *root, const struct pti_row *rows, unsigned int nr);
-void pti_expose_pages(pgd_t *root, const struct pti_row *row, unsigned long addr,
-		      unsigned long end);
-void pti_conceal_pages(pgd_t *root, const struct pti_row *row, unsigned long addr,
-		       unsigned long end);
+struct pti_runtime pti_runtime_of(const struct pti_row *row);
+void pti_change_pages(pgd_t *root, const struct pti_runtime *row, unsigned long addr,
+		      unsigned long end, bool show);
 #endif
 
 #endif /* _X86_MM_PTI_EXPOSURE_H */

@@ -17,9 +17,8 @@
 #include <linux/build_bug.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
-#include <linux/string.h>
-#include <linux/vmalloc.h>
 
+#include <asm/page.h>
 #include <asm/pgd_pair.h>
 #include <asm/pti.h>
 #include <asm/pti_ldt.h>
@@ -33,25 +32,31 @@ static unsigned int pti_ldt_levels(void)
 	return pgtable_l5_enabled() ? 4 : 3;
 }
 
+/* Out of line: __pa() is 40 bytes. */
+static noinline phys_addr_t pti_ldt_phys(const void *page)
+{
+	/* A leaf of the direct map may be split at any time: no walk there. */
+	return is_vmalloc_addr(page) ? slow_virt_to_phys((void *)page) : __pa(page);
+}
+
 /* The window starts at the first entry of a table on every level. */
 static pte_t *pti_ldt_make_leaves(pgd_t *root)
 {
-	unsigned long *entry = (unsigned long *)&root[pgd_index(PTI_LDT_BASE)];
+	unsigned long *entry = (unsigned long *)&root[PTI_LDT_INDEX];
 	unsigned int level;
-	unsigned long table;
+	void *table;
 
 	for (level = 0; level < pti_ldt_levels(); level++) {
 		if (!*entry) {
-			table = get_zeroed_page(GFP_KERNEL_ACCOUNT);
+			table = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 			if (!table)
 				return NULL;
-			WRITE_ONCE(*entry, __pa(table) | _KERNPG_TABLE);
+			WRITE_ONCE(*entry, pti_ldt_phys(table) | _KERNPG_TABLE);
 		}
 		entry = __va(*entry & PTE_PFN_MASK);
 	}
 
-	WRITE_ONCE(pgd_pair_user_root(root)[pgd_index(PTI_LDT_BASE)],
-		   root[pgd_index(PTI_LDT_BASE)]);
+	WRITE_ONCE(pgd_pair_user_root(root)[PTI_LDT_INDEX], root[PTI_LDT_INDEX]);
 
 	return (pte_t *)entry;
 }
@@ -72,6 +77,8 @@ static bool pti_ldt_show_espfix(struct mm_struct *mm)
 	pgd_t *kernel = pgd_offset(mm, ESPFIX_BASE_ADDR);
 	pgd_t *shared = pti_espfix_entry(swapper_pg_dir);
 	pgd_t *user = pti_espfix_entry(mm->pgd);
+	/* p4d_index() and p4d_offset() would ask once more how many levels there are. */
+	const unsigned int entry = ESPFIX_BASE_ADDR / P4D_SIZE % PTRS_PER_PGD;
 	p4d_t *table;
 
 	if (!IS_ENABLED(CONFIG_X86_ESPFIX64) || pgd_val(*user) != pgd_val(*shared))
@@ -86,11 +93,11 @@ static bool pti_ldt_show_espfix(struct mm_struct *mm)
 	if (!table)
 		return false;
 
-	memcpy(table, __va(pgd_val(*shared) & PTE_PFN_MASK), PAGE_SIZE);
-	table[p4d_index(ESPFIX_BASE_ADDR)] = *p4d_offset(kernel, ESPFIX_BASE_ADDR);
+	copy_page(table, __va(pgd_val(*shared) & PTE_PFN_MASK));
+	table[entry] = ((p4d_t *)pgd_page_vaddr(*kernel))[entry];
 	/* CPUs that run the process may walk it at once: what it holds comes first. */
 	smp_wmb();
-	WRITE_ONCE(*user, __pgd(__pa(table) | pgd_flags(*shared)));
+	WRITE_ONCE(*user, __pgd(pti_ldt_phys(table) | pgd_flags(*shared)));
 	/* CPUs that run the process may have the entry of the root in a cache. */
 	flush_tlb_mm(mm);
 
@@ -113,9 +120,10 @@ static unsigned int pti_ldt_pages(struct ldt_struct *ldt)
 int pti_ldt_map(struct mm_struct *mm, struct ldt_struct *ldt)
 {
 	struct ldt_struct *old = mm->context.ldt;
+	pteval_t prot = pgprot_val(PAGE_KERNEL_RO) & __supported_pte_mask;
 	unsigned long alias = PTI_LDT_BASE;
+	unsigned int i, pages = pti_ldt_pages(ldt);
 	pte_t *leaf;
-	unsigned int i;
 
 	if (!cpu_feature_enabled(X86_FEATURE_PTI))
 		return 0;
@@ -128,12 +136,10 @@ int pti_ldt_map(struct mm_struct *mm, struct ldt_struct *ldt)
 		alias += PTI_LDT_HALF;
 
 	leaf += pte_index(alias);
-	for (i = 0; i < pti_ldt_pages(ldt); i++) {
-		void *page = (void *)ldt->entries + i * PAGE_SIZE;
+	for (i = 0; i < pages; i++) {
+		const void *page = (void *)ldt->entries + i * PAGE_SIZE;
 
-		set_pte(leaf + i, mk_pte(is_vmalloc_addr(page) ? vmalloc_to_page(page) :
-								 virt_to_page(page),
-					 PAGE_KERNEL_RO));
+		set_pte(leaf + i, __pte(pti_ldt_phys(page) | prot));
 	}
 
 	ldt->alias = (void *)alias;
@@ -153,7 +159,7 @@ int pti_ldt_map(struct mm_struct *mm, struct ldt_struct *ldt)
 void pti_ldt_unmap(struct mm_struct *mm, struct ldt_struct *ldt)
 {
 	unsigned long alias;
-	unsigned int i;
+	unsigned int i, pages;
 	pte_t *leaf;
 
 	if (!ldt || !cpu_feature_enabled(X86_FEATURE_PTI))
@@ -162,11 +168,11 @@ void pti_ldt_unmap(struct mm_struct *mm, struct ldt_struct *ldt)
 	/* The tables exist, so this finds them and allocates nothing. */
 	alias = (unsigned long)ldt->alias;
 	leaf = pti_ldt_make_leaves(mm->pgd) + pte_index(alias);
-	for (i = 0; i < pti_ldt_pages(ldt); i++)
+	pages = pti_ldt_pages(ldt);
+	for (i = 0; i < pages; i++)
 		set_pte(leaf + i, __pte(0));
 
-	flush_tlb_mm_range(mm, alias, alias + pti_ldt_pages(ldt) * PAGE_SIZE,
-			   PAGE_SHIFT, false);
+	flush_tlb_mm_range(mm, alias, alias + pages * PAGE_SIZE, PAGE_SHIFT, false);
 }
 
 /**
@@ -180,7 +186,7 @@ void pti_ldt_unmap(struct mm_struct *mm, struct ldt_struct *ldt)
  */
 void pti_ldt_free_tables(pgd_t *pgd)
 {
-	unsigned long entry = pgd_val(pgd[pgd_index(PTI_LDT_BASE)]);
+	unsigned long entry = pgd_val(pgd[PTI_LDT_INDEX]);
 	unsigned int level;
 
 	if (!cpu_feature_enabled(X86_FEATURE_PTI) || !entry)

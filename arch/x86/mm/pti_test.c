@@ -556,7 +556,15 @@ static void __init runtime_rows(struct kunit *test)
 		.start	= BASE,
 		.size	= PMD_SIZE,
 	};
-	const struct pti_row *r = &row;
+	const struct pti_row local = {
+		.name	= row.name,
+		.where	= PTI_AT_ADDRESS,
+		.flags	= PTI_WRITE | PTI_RUNTIME,
+		.start	= BASE,
+		.size	= PMD_SIZE,
+	};
+	const struct pti_runtime kept = pti_runtime_of(&row), *r = &kept;
+	const struct pti_runtime not_global = pti_runtime_of(&local);
 	struct fixture *f = test->priv;
 	unsigned long page[6];
 	unsigned int i;
@@ -569,27 +577,27 @@ static void __init runtime_rows(struct kunit *test)
 	f->limit = f->made;
 
 	set_kernel_pages(test, page[0], 4, 0, LEAF_RWG);
-	pti_expose_pages(f->root, r, page[1], page[3]);
+	pti_change_pages(f->root, r, page[1], page[3], true);
 	KUNIT_EXPECT_EQ(test, user_leaf(test, page[1]), FRAME(1) | LEAF_RWG);
 	KUNIT_EXPECT_EQ(test, user_leaf(test, page[2]), FRAME(2) | LEAF_RWG);
 	KUNIT_EXPECT_EQ(test, user_leaves(test), 2);
 
 	/* One after the other, and what is not there. */
-	pti_conceal_pages(f->root, r, page[1], page[2]);
+	pti_change_pages(f->root, r, page[1], page[2], false);
 	KUNIT_EXPECT_EQ(test, user_leaf(test, page[2]), FRAME(2) | LEAF_RWG);
 	KUNIT_EXPECT_EQ(test, user_leaves(test), 1);
-	pti_conceal_pages(f->root, r, page[0], page[4]);
+	pti_change_pages(f->root, r, page[0], page[4], false);
 	KUNIT_EXPECT_EQ(test, user_leaves(test), 0);
 
 	/* Nothing of an empty range. */
-	pti_expose_pages(f->root, r, page[1], page[1]);
+	pti_change_pages(f->root, r, page[1], page[1], true);
 	KUNIT_EXPECT_EQ(test, user_leaves(test), 0);
 
 	/* Warnings: one that is there, one that differs, one that is not mapped. */
-	pti_expose_pages(f->root, r, page[1], page[2]);
+	pti_change_pages(f->root, r, page[1], page[2], true);
 	set_kernel(test, page[1], PG_LEVEL_4K, FRAME(7) | LEAF_RWG);
 	set_kernel(test, page[3], PG_LEVEL_4K, FRAME(3) | LEAF_RG);
-	pti_expose_pages(f->root, r, page[0], page[5]);
+	pti_change_pages(f->root, r, page[0], page[5], true);
 	KUNIT_EXPECT_EQ(test, user_leaf(test, page[0]), FRAME(0) | LEAF_RWG);
 	KUNIT_EXPECT_EQ(test, user_leaf(test, page[1]), FRAME(1) | LEAF_RWG);
 	KUNIT_EXPECT_EQ(test, user_leaf(test, page[2]), FRAME(2) | LEAF_RWG);
@@ -597,9 +605,15 @@ static void __init runtime_rows(struct kunit *test)
 
 	/* A warning: there are no tables, and none are made. */
 	set_kernel_pages(test, BASE + PMD_SIZE, 1, 8, LEAF_RWG);
-	pti_expose_pages(f->root, r, BASE + PMD_SIZE, BASE + PMD_SIZE + PAGE_SIZE);
-	pti_conceal_pages(f->root, r, BASE + PMD_SIZE, BASE + PMD_SIZE + PAGE_SIZE);
+	pti_change_pages(f->root, r, BASE + PMD_SIZE, BASE + PMD_SIZE + PAGE_SIZE, true);
+	pti_change_pages(f->root, r, BASE + PMD_SIZE, BASE + PMD_SIZE + PAGE_SIZE, false);
 	KUNIT_EXPECT_EQ(test, user_leaves(test), 3);
+
+	/* A warning: a leaf that is not global may be small only where the kernel's is. */
+	pti_change_pages(f->root, r, page[0], page[5], false);
+	set_kernel(test, BASE, PG_LEVEL_2M, FRAME(512) | LEAF_RW | _PAGE_PSE);
+	pti_change_pages(f->root, &not_global, page[1], page[2], true);
+	KUNIT_EXPECT_EQ(test, user_leaves(test), 0);
 	KUNIT_EXPECT_EQ(test, f->made, f->limit);
 }
 

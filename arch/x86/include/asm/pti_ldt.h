@@ -12,10 +12,11 @@
 
 /*
  * A slot of the root that nothing else uses: the first behind the 16 that are left
- * to a hypervisor, with 4 levels as with 5.
+ * to a hypervisor, with 4 levels as with 5: the same entry, at another address.
  * The LDT in use and the one that replaces it have a half of the window each.
  */
 #define PTI_LDT_BASE	(-240UL << PGDIR_SHIFT)
+#define PTI_LDT_INDEX	(PTRS_PER_PGD - 240)
 #define PTI_LDT_HALF	(LDT_ENTRIES * LDT_ENTRY_SIZE)
 #define PTI_LDT_SIZE	(2UL * PTI_LDT_HALF)
 
