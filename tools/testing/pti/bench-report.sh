@@ -84,6 +84,7 @@ exposure()
 growth()
 {
 	awk '$3 == "mm-tenths" { print "memory", $1, $2, $4 / 10, "each-process"; next }
+		$3 == "heads-and-tails" { print "heads", $1, $2, $4, $3; next }
 		{ print "growth", $1, $2, $4, $3 }' "$1"
 }
 

@@ -70,6 +70,8 @@ static const struct topic {
 	{ "rows", "Ours, row by row of exposure.expected", "KiB", .only_ours = true },
 	{ "growth", "What isolation adds to the kernel that stays after boot", "bytes added",
 	  .over = true, .judged = true, .chart = AMOUNT },
+	{ "heads", "Entry heads and exit tails beside the kernel's own, with their table: they "
+		   "do not count above", "bytes", .only_ours = true },
 	{ "memory", "What isolation adds to the memory of a process", "pages of 4 KiB added",
 	  .over = true, .judged = true, .chart = AMOUNT },
 	{ "boot", "From the kernel's first line with a time until it starts init",

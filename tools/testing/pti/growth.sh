@@ -12,9 +12,10 @@ Usage: growth.sh
 Writes build/results/growth.txt, and the sums themselves to growth.counts. Ours is
 the kernel of build/size, in which the isolation is all there is of the series, as
 it is in the stock one. Code and data of ours that stay after boot may not grow more
-than stock's, and an mm may not take more pages. Symbols are counted: sections are
-padded to pages. A kernel that is missing or does not run is left out, and the others
-are measured.
+than stock's, and an mm may not take more pages. Entry heads and exit tails that are
+there beside the base's, with their table, are counted apart: at most 3 KiB. Symbols
+are counted: sections are padded to pages. A kernel that is missing or does not run
+is left out, and the others are measured.
 
 Environment: PTI_IMAGE=DIR looks for size below DIR, STOCK_IMAGE and STRIPPED_IMAGE
 replace the directories of those kernels, BUILD=DIR replaces build, RESULTS=DIR
@@ -93,7 +94,7 @@ for kernel in "stripped $stripped" "stock $stock" "ours $ours"; do
 		continue
 	}
 	nm -S --defined-only "${kernel#* }/vmlinux" | sed "s/^/${kernel%% *} /"
-done | awk -v counts="$tmp/counts" '
+done | awk -v counts="$tmp/counts" -v heads=3072 '
 	# Where a symbol lies, by the marks of the linker script: all addresses are
 	# sixteen digits, and compare as strings.
 	function place(address, k) {
@@ -111,6 +112,12 @@ done | awk -v counts="$tmp/counts" '
 		if (address >= mark[k, "__bss_start"] && address < mark[k, "__bss_stop"])
 			return "zeroed data"
 		return "writable data"
+	}
+	# Where it counts: what is there once more, beside what the base has for it, apart.
+	function counts_as(address, k, name,	p) {
+		p = place(address, k)
+		return name ~ /^isolated_/ && p ~ /^(functions|read-only data)$/ ?
+			"heads and tails" : p
 	}
 	function value(hex,	i, v) {
 		for (i = 1; i <= length(hex); i++)
@@ -140,15 +147,15 @@ done | awk -v counts="$tmp/counts" '
 	END {
 		for (i = 1; i <= n; i++) {
 			k = kernel[i]
-			p = place(address[i], k)
+			p = counts_as(address[i], k, name[i])
 			sum[k, p] += size[i]
 			# What the compiler splits off a function is part of it.
 			sub(/\.(constprop|isra|part|cold)(\..*)?$/, "", name[i])
 			of[k, name[i]] += size[i]
 			known[name[i]] = 1
 		}
-		places = "functions|functions, until booted|read-only data|writable data|" \
-			"zeroed data|per-CPU data|data, until booted"
+		places = "functions|heads and tails|functions, until booted|read-only data|" \
+			"writable data|zeroed data|per-CPU data|data, until booted"
 		np = split(places, place_of, "|")
 		nk = split("stripped|stock|ours", kernels, "|")
 		print "Bytes over the stripped kernel, by symbols:"
@@ -156,7 +163,7 @@ done | awk -v counts="$tmp/counts" '
 		for (p = 1; p <= np; p++) {
 			printf "%-26s %8s %8s\n", place_of[p], over("stock", place_of[p]),
 				over("ours", place_of[p])
-			if (place_of[p] ~ /until booted/)
+			if (place_of[p] ~ /until booted|heads/)
 				continue
 			kind = p == 1 ? "functions" : "data"
 			for (k = 1; k <= nk; k++)
@@ -177,6 +184,13 @@ done | awk -v counts="$tmp/counts" '
 						  total["ours", kind] - total["stripped", kind], \
 						  total["stock", kind] - total["stripped", kind])
 			}
+		}
+		if (!("ours" in missing))
+			print "ours - heads-and-tails", sum["ours", "heads and tails"] + 0 >counts
+		if (sum["ours", "heads and tails"] > heads) {
+			worse = 1
+			bad = bad sprintf("not ok: heads and tails: %d, at most %d\n", \
+					  sum["ours", "heads and tails"], heads)
 		}
 		for (k in missing)
 			bad = bad sprintf("not ok: %s: no symbols\n", k)
