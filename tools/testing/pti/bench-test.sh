@@ -3,6 +3,8 @@
 # What the report must say of counts that are known: of a whole set, and of that with
 # something spoiled in it. Sourced by bench-report.sh --self-test.
 
+# By itself it would write where an empty $tmp leads.
+: "${here:?is set by bench-report.sh --self-test, which runs this}"
 work_dir
 n=0
 bad=0
