@@ -447,7 +447,7 @@ static void write_chart(const struct topic *topic, int mode, FILE *f)
 	extent(topic, mode, &low, &high);
 	file_name(csv, sizeof(csv), topic, mode, "csv");
 	file_name(svg, sizeof(svg), topic, mode, "svg");
-	fprintf(f, "call bench \"%s\" \"%s\" \"%s (%s)\" \"%s\" %d %f %f\n", csv, svg,
+	fprintf(f, "call bench \"%s\" \"%s\" \"%s (%s)\" \"%s\" %d \"%f\" \"%f\"\n", csv, svg,
 		topic->title, mode_text(mode),
 		parts ? "percent; below it the instructions added" : topic->unit, parts, low, high);
 }
