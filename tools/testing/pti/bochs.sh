@@ -54,7 +54,7 @@ start_bochs()
 plugin_ctrl: unmapped=1, biosdev=1, speaker=0, e1000=0, es1370=0, ne2k=0, parallel=0, serial=1, sb16=0, voodoo=0, usb_uhci=0, extfpuirq=0, gameport=0
 display_library: rfb, options="timeout=0"
 sound: driver=default, waveout=dummy, wavein=dummy, midiout=dummy
-cpu: model=$cpu, count=1, ips=50000000, reset_on_triple_fault=0
+cpu: model=$cpu, count=1, ips=${ips:-50000000}, reset_on_triple_fault=0
 megs: $mem
 romimage: file=$bios
 vgaromimage: file=$vgabios

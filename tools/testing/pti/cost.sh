@@ -31,6 +31,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+# On both emulators no way is so long that there is a timer interrupt in each repetition.
 name=cost model=affected options=--icount more='' ways='/pti/cost_64 && /pti/cost_32'
 modes="nopti pti=on"
 title="Guest instructions without PCID, on QEMU's TCG"
@@ -39,7 +40,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--help|-h) usage; exit ;;
 	--bochs)
-		name=cost-pcid model=haswell-pcid options=
+		name=cost-pcid model=haswell-pcid options="--ips 120000000"
 		modes="nopti pti=on noinvpcid"
 		title="Guest instructions with PCID, on Bochs (noinvpcid: pti=on noinvpcid)"
 		;;

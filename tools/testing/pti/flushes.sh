@@ -106,11 +106,12 @@ trap 'exit 130' INT TERM HUP
 mkdir -p "$results"
 
 # flushes KERNEL MODE DIR PARAMETERS: "KERNEL MODE way" and the counts, a line for
-# each of the repetitions of a way. The one CPU must not take the locks out of the code.
+# each of the repetitions of a way, of which the timer interrupts hardly any: see cost.sh.
+# The one CPU must not take the locks out of the code.
 flushes()
 {
 	echo "$me: $1, $2" >&2
-	"$here/run.sh" --image "$3" --model haswell-pcid --time 3000 \
+	"$here/run.sh" --image "$3" --model haswell-pcid --ips 120000000 --time 3000 \
 		--append "$4 norandmaps nokaslr noreplace-smp" --name "$name-$1-$2" \
 		--attach "$here/flushes.sh --count" \
 		"/pti/cost_64 marks $more && /pti/cost_32 marks $more" >"$tmp/raw" || {

@@ -39,6 +39,8 @@ PROGRAM is a path in the guest (/pti holds the tests) or, alone, any shell text.
   --roots          judge each page table that is loaded into CR3: see roots.awk
                    (QEMU, one CPU)
   --icount         count instructions: rdtsc is exact (QEMU, one CPU)
+  --ips N          instructions in a second of the guest's time (Bochs; default: 50000000):
+                   with more of them there are more between two timer interrupts
   --check-options  only say whether model, emulator and CPUs are known
   --interactive    a shell on this terminal instead of PROGRAM
   --quiet          do not repeat what the program printed
@@ -57,7 +59,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 image=$build model=affected cpus=1 emu='' append='' mem=256 limit='' name=''
 attach='' allow='' icount='' interactive='' quiet='' until_attach='' stopped='' adds='' check='' efi=''
-reboots='' triple='' xen='' dimm='' roots=''
+reboots='' triple='' xen='' dimm='' roots='' ips=''
 initramfs=$build/initramfs.cpio.gz
 accel=${ACCEL:-tcg}
 
@@ -92,6 +94,7 @@ while [ $# -gt 0 ]; do
 	--add) adds="$adds $2" ;;
 	--attach) attach=$2 ;;
 	--dimm) dimm=$2 ;;
+	--ips) ips=$2 ;;
 	--allow) allow=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
@@ -121,8 +124,8 @@ if [ "$cpus" = auto ]; then
 	cpus=2
 	[ "$emu" = tcg ] || cpus=1
 fi
-case $cpus$mem${limit:-1} in
-*[!0-9]*) die "--cpus, --mem and --time take numbers" ;;
+case $cpus$mem${limit:-1}$ips in
+*[!0-9]*) die "--cpus, --mem, --time and --ips take numbers" ;;
 esac
 [ "$cpus" -ge 1 ] || die "--cpus $cpus: a machine has one at least"
 case $accel in
@@ -142,6 +145,7 @@ if [ "$emu" = bochs ]; then
 	[ "$check" ] || need xorriso xorriso
 	: "${limit:=900}"
 else
+	[ -z "$ips" ] || die "--ips needs Bochs, not the model $model"
 	[ "$check" ] || need qemu-system-x86_64 qemu-system-x86
 	: "${limit:=180}"
 fi
