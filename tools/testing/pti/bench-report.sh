@@ -49,11 +49,13 @@ part()
 }
 
 # instructions EMULATOR FILE: cost.sh's counts; ways in and out apart from what
-# programs do with them, which takes a thousand times as many.
+# programs do with them, which takes a thousand times as many, and from prices.
 instructions()
 {
 	awk -v emulator="$1" '{
-		kind = $3 ~ /^(syscall|int80|sysenter|fault|interrupt)/ ? "ways" : "programs"
+		kind = $3 ~ /^(syscall|int80|sysenter|fault|interrupt)/ ? "ways" :
+			$3 ~ /^price-/ ? "price" : "programs"
+		sub(/^price-/, "", $3)
 		print kind "-" emulator, $1, $2, $4, $3
 	}' "$2"
 }
@@ -84,7 +86,7 @@ exposure()
 growth()
 {
 	awk '$3 == "mm-tenths" { print "memory", $1, $2, $4 / 10, "each-process"; next }
-		$3 == "heads-and-tails" { print "heads", $1, $2, $4, $3; next }
+		$3 ~ /^(heads-and-tails|tables-of-exposure)$/ { print "once", $1, $2, $4, $3; next }
 		{ print "growth", $1, $2, $4, $3 }' "$1"
 }
 

@@ -31,6 +31,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+# What stock shows at all times has no price there: such ways are counted, not judged.
 # On both emulators no way is so long that there is a timer interrupt in each repetition.
 name=cost model=affected options=--icount more='' ways='/pti/cost_64 && /pti/cost_32'
 modes="nopti pti=on"
@@ -44,7 +45,7 @@ while [ $# -gt 0 ]; do
 		modes="nopti pti=on noinvpcid"
 		title="Guest instructions with PCID, on Bochs (noinvpcid: pti=on noinvpcid)"
 		;;
-	--more) more=-more ways='/pti/cost_64 more && /pti/cost_32 more' ;;
+	--more) more=-more ways='/pti/cost_64 more && /pti/cost_32 more && /pti/cost_64 prices' ;;
 	--modes)
 		some=${2:-}
 		[ "${some##* }" ] || die "--modes needs a list of modes"
@@ -120,7 +121,7 @@ awk -v title="$title" -v modes="$modes" '
 					o == "" ? "?" : sprintf("%+d", o - base)
 				if (s == "" || o == "")
 					bad = bad sprintf("not ok: %s, %s: not counted\n", way[w], mode[m])
-				else if (o > s) {
+				else if (o > s && way[w] !~ /^price-/) {
 					worse = 1
 					bad = bad sprintf("not ok: %s, %s: ours %d, stock %d\n", \
 							  way[w], mode[m], o, s)

@@ -16,10 +16,18 @@
  * two instructions at which Bochs stops, so that the instructions in between can be
  * looked at from outside (flushes.sh).  With "more" it goes more ways, and all of
  * them in 32-bit code, too (bench.sh).
+ *
+ * With "prices" it goes those where something has to be paid for being shown to user
+ * mode only while it is needed, or for leaving nothing behind on a stack that user mode
+ * has mapped.  That is for the end: for a second after the last event of perf is gone,
+ * each switch of tasks takes longer.
  */
+#include <asm/ldt.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
 #include <linux/serial.h>
 #include <linux/serial_reg.h>
 #include <sched.h>
@@ -428,6 +436,94 @@ static void measure_interrupt(void)
 	close(fd);
 }
 
+#ifdef __x86_64__
+/* The first and the last task that has a port. */
+static void price_ioperm(int i)
+{
+	(void)i;
+	if (ioperm(0x80, 1, 1) || ioperm(0x80, 1, 0))
+		die("cost: ioperm");
+}
+
+/* An LDT that takes the place of another, with a 16-bit stack segment in it. */
+static void price_ldt(int i)
+{
+	const struct user_desc desc = {
+		.limit = 0xffff,
+		.contents = MODIFY_LDT_CONTENTS_DATA,
+	};
+
+	(void)i;
+	if (syscall(SYS_modify_ldt, 0x11, &desc, sizeof(desc)))
+		die("cost: modify_ldt");
+}
+
+/* A system call of a task on that segment, to which IRET comes back by way of espfix. */
+static void price_espfix(int i)
+{
+	unsigned int segment = 7, back;
+	long ret = 64;
+
+	(void)i;
+	asm volatile("mov %%ss, %[back]\n\t"
+		     "mov %[segment], %%ss\n\t"
+		     "int $0x80\n\t"
+		     "mov %[back], %%ss"
+		     : "+a" (ret), [back] "=&r" (back) : [segment] "r" (segment)
+		     : "r8", "r9", "r10", "r11", "memory");
+}
+
+static unsigned long long watched;
+static int zero;
+
+/* The kernel writes what a breakpoint is on: a #DB that was taken in the kernel. */
+static void price_db_in_kernel(int i)
+{
+	(void)i;
+	if (read(zero, &watched, sizeof(watched)) != sizeof(watched))
+		die("cost: read");
+}
+
+static void measure_price_of_db(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_BREAKPOINT,
+		.size = sizeof(attr),
+		.bp_type = HW_BREAKPOINT_W,
+		.bp_addr = (unsigned long)&watched,
+		.bp_len = HW_BREAKPOINT_LEN_8,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+	unsigned long long hits;
+
+	zero = open("/dev/zero", O_RDONLY);
+	if (fd < 0 || zero < 0)
+		die("cost: a breakpoint");
+	measure("price-db-in-kernel", price_db_in_kernel, REPS_LONG);
+	if (read(fd, &hits, sizeof(hits)) != sizeof(hits) || hits < REPS_LONG) {
+		fprintf(stderr, "cost: the breakpoint was not hit each time\n");
+		exit(1);
+	}
+	close(zero);
+	close(fd);
+}
+
+static int measure_prices(void)
+{
+	measure("price-ioperm", price_ioperm, REPS_LONG);
+	measure("price-ldt", price_ldt, REPS_LONG);
+	measure("price-espfix", price_espfix, REPS_LONG);
+	measure_price_of_db();
+	return 0;
+}
+#else
+static int measure_prices(void)
+{
+	fprintf(stderr, "cost: prices are those of 64-bit programs\n");
+	return 2;
+}
+#endif
+
 static void measure_more(void)
 {
 	int inet = socket(AF_INET, SOCK_STREAM, 0);
@@ -469,7 +565,7 @@ static void measure_all(bool more)
 int main(int argc, char **argv)
 {
 	const struct sched_param first = { .sched_priority = 1 };
-	bool more = false;
+	bool more = false, prices = false;
 	int i;
 
 	for (i = 1; i < argc; i++) {
@@ -479,8 +575,10 @@ int main(int argc, char **argv)
 			marks = true;
 		} else if (!strcmp(argv[i], "more")) {
 			more = true;
+		} else if (!strcmp(argv[i], "prices")) {
+			prices = true;
 		} else {
-			fprintf(stderr, "Usage: cost [marks] [more]\n");
+			fprintf(stderr, "Usage: cost [marks] [more | prices]\n");
 			return 2;
 		}
 	}
@@ -497,6 +595,8 @@ int main(int argc, char **argv)
 	/* No page of our own may be missing during the measurement. */
 	memset(samples, 1, sizeof(samples));
 	measure_empty();
+	if (prices)
+		return measure_prices();
 	measure_all(more);
 	return 0;
 }
