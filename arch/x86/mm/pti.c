@@ -28,6 +28,7 @@
 #include <asm/cpu_entry_area.h>
 #include <asm/pgd_pair.h>
 #include <asm/pti.h>
+#include <asm/pti_io_bitmap.h>
 #include <asm/pti_ldt.h>
 #include <asm/tlbflush.h>
 
@@ -519,9 +520,13 @@ static void pti_count_user(enum pti_runtime_row nr, bool more)
 
 	mutex_lock(&pti_users_lock);
 	if (more ? !pti_users[nr]++ : !--pti_users[nr]) {
-		for_each_possible_cpu(cpu)
+		for_each_possible_cpu(cpu) {
 			pti_change(nr, (void *)get_cpu_entry_area(cpu) + row->start, row->size,
 				   more);
+			/* Ahead of the first task that has one there is nothing to forget. */
+			if (nr == PTI_IO_BITMAP)
+				pti_forget_io_bitmap(cpu);
+		}
 		if (!more)
 			flush_tlb_all();
 	}

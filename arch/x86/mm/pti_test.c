@@ -736,6 +736,7 @@ static long __init bitmap_pages(void)
 static void __init counted_row(struct kunit *test)
 {
 	long all = num_possible_cpus() * (sizeof(struct tss_struct) / PAGE_SIZE - 1);
+	struct x86_io_bitmap *io = &per_cpu(cpu_tss_rw, num_possible_cpus() - 1).io_bitmap;
 
 	if (!boot_cpu_has(X86_FEATURE_PTI))
 		kunit_skip(test, "isolation is off");
@@ -744,10 +745,17 @@ static void __init counted_row(struct kunit *test)
 	pti_use(PTI_IO_BITMAP);
 	KUNIT_EXPECT_EQ(test, bitmap_pages(), all);
 	pti_use(PTI_IO_BITMAP);
+	io->bitmap[0] = 0;
+	io->bitmap[1] = 0;
+	io->prev_max = 2 * sizeof(long);
 	pti_unuse(PTI_IO_BITMAP);
 	KUNIT_EXPECT_EQ(test, bitmap_pages(), all);
+	KUNIT_EXPECT_EQ(test, io->bitmap[1], 0);
 	pti_unuse(PTI_IO_BITMAP);
 	KUNIT_EXPECT_EQ(test, bitmap_pages(), 0);
+	/* Its first bytes are in the page of the TSS, which is shown at all times. */
+	KUNIT_EXPECT_EQ(test, io->bitmap[0], ~0UL);
+	KUNIT_EXPECT_EQ(test, io->bitmap[1], ~0UL);
 }
 
 /* Bit 12 of CR3 does not select between roots that do not begin at an even page. */

@@ -6,9 +6,12 @@
 #ifndef _ASM_X86_PTI_IO_BITMAP_H
 #define _ASM_X86_PTI_IO_BITMAP_H
 
+#include <linux/percpu.h>
 #include <linux/sched.h>
+#include <linux/string.h>
 
 #include <asm/io_bitmap.h>
+#include <asm/processor.h>
 #include <asm/pti.h>
 
 #if defined(CONFIG_MITIGATION_PAGE_TABLE_ISOLATION) && defined(CONFIG_X86_IOPL_IOPERM)
@@ -48,7 +51,25 @@ static inline void pti_put_io_bitmap(struct task_struct *tsk)
 		pti_unuse(PTI_IO_BITMAP);
 }
 
+/**
+ * pti_forget_io_bitmap() - take the last bitmap out of a TSS
+ * @cpu: whose TSS
+ *
+ * The bitmap begins in the page of the TSS, which user page tables have at all times.
+ * Its sequence number stays: no other bitmap gets that one.
+ *
+ * Context: no task has an I/O bitmap, and none gets one before this is over.
+ */
+static inline void pti_forget_io_bitmap(int cpu)
+{
+	struct x86_io_bitmap *io = &per_cpu(cpu_tss_rw, cpu).io_bitmap;
+
+	memset(io->bitmap, 0xff, io->prev_max);
+}
+
 #else
+
+static inline void pti_forget_io_bitmap(int cpu) { }
 
 static inline void pti_get_io_bitmap(struct task_struct *tsk)
 {
