@@ -86,17 +86,26 @@ static inline void pti_pcid_load(struct pti_pcid *s, unsigned long cr3,
 	s->user_cr3 = user_cr3;
 }
 
-/**
- * pti_owe_user_flush() - owe a flush to the loaded ASID's user PCID
- *
- * Context: any; in an NMI only for kernel pages, since SWITCH_TO_USER_CR3 may be
- * setting NOFLUSH again. One instruction, so that it needs no more than tlb.c's
- * own callers do: if the mm changed in between, one flush too many is owed.
+/*
+ * One instruction, so that it needs no more than tlb.c's own callers do: if the mm
+ * changed in between, one flush too many is owed.
  */
-static inline void pti_owe_user_flush(void)
+static inline void __pti_owe_user_flush(void)
 {
 	if (cpu_feature_enabled(X86_FEATURE_PTI_PCID))
 		this_cpu_and(pti_pcid.user_cr3, ~CR3_NOFLUSH);
+}
+
+/**
+ * pti_owe_user_flush() - owe a flush to the loaded ASID's user PCID
+ *
+ * Context: any but NMI and #MC, which may come while SWITCH_TO_USER_CR3 is setting
+ * NOFLUSH again: this flush would be lost.
+ */
+static inline void pti_owe_user_flush(void)
+{
+	VM_WARN_ON_ONCE(in_nmi());
+	__pti_owe_user_flush();
 }
 
 /**
@@ -106,7 +115,8 @@ static inline void pti_owe_user_flush(void)
  * INVLPG before this dropped the page from the kernel PCID. INVPCID of one PCID
  * faults while CR4.PCIDE is clear (SDM vol. 2, INVPCID).
  *
- * Context: as pti_owe_user_flush().
+ * Context: any; in an NMI or #MC only for kernel pages, as pti_owe_user_flush() says,
+ * and of them only those that it has mapped itself, for user mode has them not.
  */
 static inline void pti_flush_one_user(unsigned long addr)
 {
@@ -117,7 +127,7 @@ static inline void pti_flush_one_user(unsigned long addr)
 	    (this_cpu_read(cpu_tlbstate.cr4) & X86_CR4_PCIDE))
 		invpcid_flush_one(this_cpu_read(pti_pcid.user_cr3) & CR3_PCID_MASK, addr);
 	else
-		pti_owe_user_flush();
+		__pti_owe_user_flush();
 }
 
 /**

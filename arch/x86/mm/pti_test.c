@@ -1078,6 +1078,23 @@ static void stale_state(struct kunit *test)
 	local_irq_restore(flags);
 }
 
+/* With DEBUG_VM, a flush that an NMI owes to user mode is told: a warning. */
+static void owed_by_nmi(struct kunit *test)
+{
+	unsigned long flags;
+
+	if (!boot_cpu_has(X86_FEATURE_PTI))
+		kunit_skip(test, "isolation is off");
+
+	/* The flushes are paid: they do no harm. */
+	local_irq_save(flags);
+	pti_owe_user_flush();
+	__preempt_count_add(NMI_OFFSET);
+	pti_owe_user_flush();
+	__preempt_count_sub(NMI_OFFSET);
+	local_irq_restore(flags);
+}
+
 /* The user root of a new pair, and where user mode runs. */
 static void new_pairs(struct kunit *test)
 {
@@ -1187,6 +1204,7 @@ static struct kunit_case pair_cases[] = {
 	KUNIT_CASE_PARAM(mirror_without_pair, setter_gen_params),
 	KUNIT_CASE_PARAM(mirror_for_execution, setter_gen_params),
 	KUNIT_CASE(stale_state),
+	KUNIT_CASE(owed_by_nmi),
 	KUNIT_CASE(single_roots),
 	{ }
 };

@@ -9,6 +9,7 @@
 #include <linux/cpufeature.h>
 #include <linux/mmdebug.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 
 #include <asm/invpcid.h>
 #include <asm/processor-flags.h>
