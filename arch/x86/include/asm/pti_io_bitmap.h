@@ -7,11 +7,11 @@
 #define _ASM_X86_PTI_IO_BITMAP_H
 
 #include <linux/percpu.h>
+#include <linux/processor.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 
 #include <asm/io_bitmap.h>
-#include <asm/processor.h>
 #include <asm/pti.h>
 
 #if defined(CONFIG_MITIGATION_PAGE_TABLE_ISOLATION) && defined(CONFIG_X86_IOPL_IOPERM)
