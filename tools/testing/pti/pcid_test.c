@@ -30,6 +30,10 @@
 #define X86_FEATURE_PTI_PCID			true
 #define X86_FEATURE_INVPCID			false
 #define cpu_feature_enabled(feature)		(feature)
+#define in_nmi()				nmi
+#define VM_WARN_ON_ONCE(cond)			((void)((cond) && warnings++))
+static bool nmi;
+static unsigned int warnings;
 
 static struct {
 	unsigned long	cr4;
@@ -154,6 +158,12 @@ static void single_steps(void)
 	cpu_tlbstate.ctxs[0].ctx_id = 1;
 	pti_forget_stale_asids();
 	check(cpu_tlbstate.ctxs[0].ctx_id == 1, "and that is told once");
+
+	check(!warnings, "none of these debts was called out of place");
+	nmi = true;
+	pti_owe_user_flush();
+	nmi = false;
+	check(warnings == 1, "a debt that an NMI makes is called out of place");
 }
 
 int main(void)
