@@ -66,16 +66,21 @@ SYM_CODE_START_LOCAL(isolated_sysretl\suffix)
 	mov	RSP(%rsp), %rsp
 	UNWIND_HINT_END_OF_STACK
 
+	/*
+	 * In:	kernel page table, kernel GS base, user stack, interrupts off; user GPRs but R8
+	 *	to R10.
+	 */
 SYM_INNER_LABEL(isolated_sysretl_redo\suffix, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
 	TO_USER_CR3 %r8 pcid=\pcid
+	/* In:	user page table, kernel GS base, user stack, interrupts off; GPRs likewise. */
 SYM_INNER_LABEL(isolated_sysretl_user_cr3\suffix, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
-	/* User stack, kernel GS base. */
 	xor	%r8d, %r8d
 	xor	%r9d, %r9d
 	xor	%r10d, %r10d
 	swapgs
+	/* In:	user page table, user GS base, user stack, interrupts off; GPRs as for SYSRET. */
 SYM_INNER_LABEL(isolated_sysretl_user_gs\suffix, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
 	CLEAR_CPU_BUFFERS

@@ -59,7 +59,10 @@ SYM_CODE_START_LOCAL(isolated_sysret\suffix)
 	mov	%rdi, PER_CPU_VAR(cpu_tss_rw + TSS_sp2)
 	pop	%rdi
 
-	/* User GPRs but RSP, which nothing needs; kernel GS base. */
+	/*
+	 * In:	kernel page table, kernel GS base, any stack, interrupts off; user GPRs but RSP,
+	 *	which nothing needs.
+	 */
 SYM_INNER_LABEL(isolated_sysret_redo\suffix, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
 	TO_USER_CR3 %rsp pcid=\pcid
@@ -137,7 +140,8 @@ ISOLATED_RETURN _pcid pcid=1
  *
  * In:	user page table, kernel GS base, interrupts off, RSP at the user's RDI and the IRET
  *	frame on the entry stack; other GPRs are the user's.
- * Out:	native_irq_return_iret.
+ * Out:	jumps to native_irq_return_iret: user page table, user GS base, RSP at the IRET
+ *	frame on the entry stack; user GPRs.
  */
 SYM_CODE_START_LOCAL(isolated_no_ldt)
 	UNWIND_HINT_IRET_REGS offset=8
@@ -186,6 +190,10 @@ SYM_CODE_END(isolated_error_entry)
  * The same for a fault of IRET, whose frame fixup_bad_iret() replaces by that of
  * what IRET would have gone to. It is C, and so must run on the thread stack: below
  * where the registers are going to be, with the return address right there already.
+ *
+ * In:	as isolated_error_entry: kernel page table, kernel GS base, interrupts off, RSP at
+ *	the return address and pt_regs on a stack that the user page table maps.
+ * Out:	returns as error_entry, in the same way.
  */
 SYM_CODE_START(isolated_bad_iret)
 	ANNOTATE_NOENDBR

@@ -24,8 +24,8 @@
  *
  * In:	any page table, any GS base, RSP \words below the end of the trampoline, all
  *	GPRs of the interrupted context, interrupts off; NMIs off for \base of NMI.
- * Out:	jumps to \base: from user mode as it is; else kernel page table, RSP \words
- *	below the end of the exception stack, all GPRs and the GS base as they were.
+ * Out:	jumps to \base: from user mode as it is; from the kernel, kernel page table, RSP
+ *	\words below the end of the exception stack, all GPRs and the GS base as they were.
  *
  * As in the base, a machine check here that returns lets a second NMI come over the
  * first one's frame, if one is waiting.
@@ -124,10 +124,11 @@ ISOLATED_IST isolated_exc_machine_check asm_exc_machine_check PTI_MCE_STACK_OFFS
 ISOLATED_IST isolated_exc_double_fault asm_exc_double_fault PTI_DF_STACK_OFFSET 6 user=0 redo=0
 
 /*
- * Where tails are taken up again, if the label they were at has gone by.
+ * Where tails are taken up again, if the label they were at has gone by. They begin at
+ * labels of their own, which say what is another GS base than at the first.
  *
- * In:	kernel page table, interrupts off, GS base as the label says; GPRs as the tail
- *	had them, of which RSP, and on IRET exits RDI, are not needed.
+ * In:	kernel page table, user GS base, any stack, interrupts off; GPRs as the tail had
+ *	them, of which RSP, and on IRET exits RDI, are not needed.
  * Out:	jumps to the tail's CR3 write.
  */
 SYM_CODE_START(isolated_redo)
@@ -143,7 +144,11 @@ SYM_CODE_START(isolated_redo)
 	mov	(%rax), %rax
 	jmp	.Lredo_iret
 
-	/* IRET. User GS base; user GPRs but RDI. */
+	/*
+	 * IRET.
+	 *
+	 * In:	kernel page table, user GS base, any stack, interrupts off; user GPRs but RDI.
+	 */
 SYM_INNER_LABEL(isolated_redo_iret, SYM_L_GLOBAL)
 	UNWIND_HINT_END_OF_STACK
 	ANNOTATE_NOENDBR
