@@ -11,6 +11,8 @@ Usage: entry-check.sh [OPTION...]
   --vmlinux FILE    the kernel, with symbols (default: build/vmlinux)
   --features FILE   its arch/x86/include/asm/cpufeatures.h (default: that of
                     the tree beside it, else build/linux)
+  --sources DIR     its tree, for the comments of the entry code (default: the
+                    one beside it, for a kernel in build/ also build/linux)
   --all-sets        also demand that this kernel was built for all sets of features
   --refused TEXT    demand that it cannot tell, and says TEXT (a regular expression)
   --breaks FILE     plant the breaks of that list
@@ -23,7 +25,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-vmlinux=$build/vmlinux features='' test='' all_sets='' breaks='' refused=''
+vmlinux=$build/vmlinux features='' sources='' test='' all_sets='' breaks='' refused=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--test) test=1; shift; continue ;;
@@ -34,6 +36,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--vmlinux) vmlinux=$2 ;;
 	--features) features=$2 ;;
+	--sources) sources=$2 ;;
 	--breaks) breaks=$2 ;;
 	--refused) refused=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
@@ -45,6 +48,14 @@ header=arch/x86/include/asm/cpufeatures.h
 if [ -z "$features" ]; then
 	features=$(dirname "$(readlink -f "$vmlinux")")/linux/$header
 	[ -r "$features" ] || features=$build/linux/$header
+fi
+if [ -z "$sources" ]; then
+	sources=$(dirname "$(readlink -f "$vmlinux")")/linux
+	case $(readlink -f "$vmlinux") in
+	"$(readlink -f "${PTI_IMAGE:-$build}")"/*)
+		[ -d "$sources" ] || sources=$build/linux
+		;;
+	esac
 fi
 [ -r "$features" ] || die "no $features: \"make tree\" makes it"
 
@@ -68,7 +79,7 @@ allow=$here/entry_check.allow
 check()
 {
 	"$tool" --expected "$here/exposure.expected" --features "$features" \
-		--allow "$allow" "$@"
+		--sources "$sources" --allow "$allow" "$@"
 }
 
 if [ -z "$test$refused" ]; then
@@ -145,6 +156,22 @@ rc=0
 if [ $rc != 1 ] || ! grep '^nop_func: reach: no path comes here' "$tmp/out"; then
 	cat "$tmp/out"
 	echo "$me: ended with $rc, or did not say that nop_func is not reached"
+	exit 1
+fi
+
+# Without sources it does what it can, and with others it sees what is missing in them
+check --sources "$tmp/none" "$vmlinux" >"$tmp/out"
+grep "^comments not checked: no sources" "$tmp/out"
+mkdir -p "$tmp/tree/arch/x86"
+cp -r "$sources/arch/x86/entry" "$tmp/tree/arch/x86"
+sed -i 's/^\( \* \)In:\(.*RSP the end of the entry stack\)/\1\2/' \
+	"$tmp/tree/arch/x86/entry/isolated_compat.S"
+rc=0
+check --sources "$tmp/tree" "$vmlinux" >"$tmp/out" 2>&1 || rc=$?
+if [ $rc != 1 ] || [ "$(grep -c '^[a-zA-Z_0-9+]*: comment:' "$tmp/out")" != 1 ] ||
+   ! grep '^isolated_SYSENTER_compat: comment: .* no comment says "In:"' "$tmp/out"; then
+	cat "$tmp/out"
+	echo "$me: ended with $rc, or did not say what comment is missing, and nothing else"
 	exit 1
 fi
 

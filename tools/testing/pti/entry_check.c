@@ -32,10 +32,13 @@
  *		 C runs or the path is over
  *	lacks	 no instruction is executed that the CPU has not
  *	reach	 each instruction of the entry text is on a path, of some set
+ *	comment	 what the comment above a symbol of the series' own entry code says of
+ *		 the page table, GS base, stack and interrupts is so (entry_check_labels.c)
  *	orc	 the unwinder has data, and finds a frame where they say
  *
  * Limits: C and what it calls are taken to keep the ABI; memory that several CPUs
- * write is no part of it.  A loop of entry code must count with constants.
+ * write is no part of it.  A loop of entry code must count with constants.  C is taken to
+ * return with interrupts as they were, and POPF to find flags that entry code pushed.
  */
 #include <getopt.h>
 #include <stdarg.h>
@@ -51,6 +54,7 @@ static void usage(void)
 	     "  --expected FILE   what the user page table holds: exposure.expected\n"
 	     "  --features FILE   the kernel's arch/x86/include/asm/cpufeatures.h\n"
 	     "  --allow FILE      findings that may stay, each with the reason\n"
+	     "  --sources DIR     the kernel tree with the comments of the entry code\n"
 	     "  --mutants FILE    plant the breaks of that list, and see that each is found\n"
 	     "  --all-sets        end with 2 if this kernel was built without what a set needs\n"
 	     "  --help            this\n"
@@ -182,12 +186,14 @@ int main(int argc, char **argv)
 		{ "expected", required_argument, NULL, 'e' },
 		{ "features", required_argument, NULL, 'f' },
 		{ "allow", required_argument, NULL, 'a' },
+		{ "sources", required_argument, NULL, 's' },
 		{ "mutants", required_argument, NULL, 'm' },
 		{ "all-sets", no_argument, NULL, 'A' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
 	const char *expected = NULL, *features = NULL, *mutants = NULL, *allow = NULL;
+	const char *sources = NULL;
 	struct timespec from, to;
 	bool all_sets = false;
 	size_t nsets, i, n;
@@ -204,6 +210,9 @@ int main(int argc, char **argv)
 			break;
 		case 'a':
 			allow = optarg;
+			break;
+		case 's':
+			sources = optarg;
 			break;
 		case 'm':
 			mutants = optarg;
@@ -234,6 +243,7 @@ int main(int argc, char **argv)
 		allow_read(allow);
 	gates_find();
 	roots_need();
+	labels_read(sources);
 	nsets = sets_make(&sets);
 
 	/* First of all, which addresses the entry code has to tell apart */
@@ -248,11 +258,13 @@ int main(int argc, char **argv)
 	n = check(sets, nsets);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	reach_check();
+	labels_check();
 	findings_print();
 	printf("%zu gates, %zu sets of features, %zu of which differ, %zu instructions, ",
 	       img.ngates, nsets, n, stats.insns);
 	printf("%llu states, %.1f s\n", stats.states,
 	       to.tv_sec - from.tv_sec + (to.tv_nsec - from.tv_nsec) / 1e9);
+	labels_print();
 	i = sets_left_out();
 	if (allow)
 		allow_print();

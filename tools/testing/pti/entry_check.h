@@ -19,6 +19,7 @@
  *	entry_check_walk.c	all paths
  *	entry_check_policy.c	what may be touched and executed on the user page table
  *	entry_check_orc.c	whether the unwinder finds its way from there
+ *	entry_check_labels.c	whether comments at labels say what is so
  *	entry_check_report.c	findings, each with the path that leads to it
  *	entry_check_mutate.c	planted breaks, each of which must be found
  */
@@ -148,7 +149,8 @@ struct state {
 	__u8 resumed;		/* it was interrupted, and the kernel page table is in CR3 */
 	__u8 on_ldtr;		/* ZF is set if LDTR is 0 */
 	__u8 ldt;		/* and it is not */
-	__u32 nslots, pad2;
+	__u32 nslots;
+	__u32 irqs;		/* enum tri */
 	struct slot slot[MAX_SLOTS];
 	/* not part of what is remembered */
 	__u64 at;		/* the instruction that did last what it does */
@@ -194,6 +196,7 @@ struct gate {
 	__u64 addr;
 	int vector;		/* -1: not known */
 	int ist;
+	bool trap;		/* leaves interrupts as they are */
 };
 
 struct image {
@@ -331,11 +334,23 @@ bool policy_c_result(const char *name, struct state *st);
 /* entry_check_orc.c */
 void orc_check(const struct state *st);
 
+/* entry_check_labels.c */
+void labels_read(const char *tree);
+void labels_in(struct state *st, const cs_insn *in);
+void labels_out(struct state *st);
+void labels_switch(struct state *st, bool user, bool after);
+void labels_check(void);
+void labels_forget(void);
+void labels_print(void);
+char *labels_break(const char *name, const char *what, const char *how);
+void labels_mend(const char *name, const char *what, char *text);
+
 /* entry_check_report.c */
 __u32 path_add(__u32 parent, __u64 ip, const char *what);
 __u32 path_root(const char *what);
 void paths_clear(void);
 void __printf(3, 4) wrong(const struct state *st, const char *rule, const char *fmt, ...);
+void __printf(3, 4) told(__u64 ip, const char *rule, const char *fmt, ...);
 void unreached(__u64 ip, const char *what);
 bool reach_allowed(__u64 ip);
 void allow_read(const char *file);

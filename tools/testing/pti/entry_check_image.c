@@ -184,7 +184,10 @@ bool extable_find(__u64 addr, __u64 *fixup)
 	return false;
 }
 
-static void gate_add(const char *name, __u64 addr, int vector, int ist)
+/* Type of a gate that does not clear IF (SDM 3A, "IDT Descriptors") */
+#define TRAP_GATE	0xf
+
+static void gate_add(const char *name, __u64 addr, int vector, int ist, bool trap)
 {
 	struct gate *g;
 	size_t i;
@@ -197,6 +200,7 @@ static void gate_add(const char *name, __u64 addr, int vector, int ist)
 				g->ist = ist;
 			if (vector >= 0)
 				g->vector = vector;
+			g->trap |= trap;
 			return;
 		}
 	}
@@ -206,6 +210,7 @@ static void gate_add(const char *name, __u64 addr, int vector, int ist)
 	g->addr = addr;
 	g->vector = vector;
 	g->ist = ist;
+	g->trap = trap;
 }
 
 /* One of the tables of struct idt_data in arch/x86/kernel/idt.c */
@@ -229,7 +234,8 @@ static bool gates_of_table(const char *table)
 		memcpy(&bits, e + 8, 2);
 		memcpy(&addr, e + 16, 8);
 		to = symbol_at(&img.syms, addr);
-		gate_add(to ? to->name : "?", addr, vector, bits & 7);
+		gate_add(to ? to->name : "?", addr, vector, bits & 7,
+			 (bits >> 8 & 0x1f) == TRAP_GATE);
 	}
 	return true;
 }
@@ -248,7 +254,7 @@ static int gates_of_stubs(const char *name, int vector)
 	apart = code && !memcmp(code, "\xf3\x0f\x1e\xfa", 4) ? 16 : 8;
 	for (addr = s->addr; addr < s->addr + s->size; addr += apart, vector++) {
 		snprintf(text, sizeof(text), "%s[%#x]", name, vector);
-		gate_add(text, addr, vector, 0);
+		gate_add(text, addr, vector, 0, false);
 	}
 	return vector;
 }
@@ -284,7 +290,7 @@ void gates_find(void)
 		    strncmp(s->name, "asm_common_interrupt", 20) &&
 		    strncmp(s->name, "asm_spurious_interrupt", 22) &&
 		    strncmp(s->name, "asm_xenpv_", 10) && strncmp(s->name, "asm_exc_xen_", 12))
-			gate_add(s->name, s->addr, -1, 0);
+			gate_add(s->name, s->addr, -1, 0, false);
 	}
 }
 

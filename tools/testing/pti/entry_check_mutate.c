@@ -153,11 +153,19 @@ static bool run(const struct mutant *m, struct set *sets, size_t nsets)
 	struct edit edit[MAX_MATCHES];
 	cs_insn *found[MAX_MATCHES];
 	size_t n, i, edits = 0;
-	bool seen = false, whole = !strcmp(m->rule, "reach");
+	bool comment = !strcmp(m->insn, "In:") || !strcmp(m->insn, "Out:");
+	/* That nothing comes to a place is known once all sets were walked */
+	bool seen = false, whole = !strcmp(m->rule, "reach") ||
+				   (comment && strstr(m->how, "jumps to"));
+	char *text = NULL;
 
-	if (!s)
+	if (!s && !comment)
 		cannot("%s: the kernel has no %s", m->name, m->where);
-	if (!strncmp(m->insn, ".quad ", 6)) {
+	if (comment) {
+		n = 0;
+		edits = 1;
+		text = labels_break(m->where, m->insn, m->how);
+	} else if (!strncmp(m->insn, ".quad ", 6)) {
 		n = 0;
 		edits = change_words(m, s, edit);
 	} else {
@@ -170,11 +178,12 @@ static bool run(const struct mutant *m, struct set *sets, size_t nsets)
 		cannot("%s: no such instruction in %s: %s (%s)", m->name, m->where, m->insn,
 		       m->which);
 	fetch_forget();
-	/* That nothing comes to a place is known once all sets were walked */
 	if (whole) {
 		reach_forget();
+		labels_forget();
 		check(sets, nsets);
 		reach_check();
+		labels_check();
 		seen = findings_match(m->rule, m->at);
 	}
 	for (i = 0; i < nsets && !seen && !whole; i++) {
@@ -186,7 +195,9 @@ static bool run(const struct mutant *m, struct set *sets, size_t nsets)
 	if (!seen)
 		findings_print();
 	findings_clear();
-	for (i = edits; i-- > 0;)
+	if (comment)
+		labels_mend(m->where, m->insn, text);
+	for (i = comment ? 0 : edits; i-- > 0;)
 		memcpy(edit[i].at, edit[i].old, edit[i].size);
 	for (i = 0; i < n; i++)
 		cs_free(found[i], 1);

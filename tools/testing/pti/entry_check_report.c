@@ -135,13 +135,22 @@ bool reach_allowed(__u64 ip)
 }
 
 /* Of no path, nor of one set of features */
+void told(__u64 ip, const char *rule, const char *fmt, ...)
+{
+	char text[240];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	keep(rule, ip, text);
+}
+
 void unreached(__u64 ip, const char *what)
 {
 	const cs_insn *in = fetch(ip);
-	char text[240];
 
-	snprintf(text, sizeof(text), "%s: %s", what, in ? insn_text(in) : "no instruction");
-	keep("reach", ip, text);
+	told(ip, "reach", "%s: %s", what, in ? insn_text(in) : "no instruction");
 }
 
 void wrong(const struct state *st, const char *rule, const char *fmt, ...)

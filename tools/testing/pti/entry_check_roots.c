@@ -111,6 +111,7 @@ static void gate_roots(const struct gate *g, struct state *out, size_t max, size
 		{ "the kernel (user CR3, user GS)", "the kernel (user CR3, kernel GS)" },
 	};
 	struct state st = fresh(g->addr, true, GS_USER);
+	enum tri irqs = g->trap ? MAYBE : NO;
 	bool isolated = is_isolated(g->name);
 	__u32 stack = g->ist ? (isolated ? R_TRAMPOLINE : R_IST) + g->ist : R_ENTRY;
 	int t, gs;
@@ -120,6 +121,7 @@ static void gate_roots(const struct gate *g, struct state *out, size_t max, size
 		return;
 
 	/* Of #DF from user mode C does not return, and its way back would be none */
+	st.irqs = irqs;
 	frame(&st, stack, 0, val(V_IN, IN_RIP, 0), true, g->vector);
 	if (!isolated || g->vector != 8) {
 		add(out, max, n, &st, g->name, "user mode");
@@ -131,6 +133,7 @@ static void gate_roots(const struct gate *g, struct state *out, size_t max, size
 				continue;
 			st = fresh(g->addr, t, gs);
 			st.of_kernel = 1;
+			st.irqs = irqs;
 			frame(&st, g->ist ? stack : R_FOUND, 0, val(V_RIP, 0, 0), false,
 			      g->vector);
 			add(out, max, n, &st, g->name, from[t][gs]);

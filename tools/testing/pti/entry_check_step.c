@@ -313,6 +313,7 @@ static bool cr3_write(struct state *st, struct value v)
 {
 	__u32 table = v.id & CR3_TABLE;
 	__u32 user = CR3_IS_USER | (cur->pcid ? CR3_IS_USER_PCID : 0);
+	bool to_user = v.id & CR3_IS_USER;
 
 	if (!cur->pti) {
 		wrong(st, "off", "writes CR3, and isolation is off");
@@ -322,6 +323,7 @@ static bool cr3_write(struct state *st, struct value v)
 		wrong(st, "cr3", "CR3 becomes %s", value_text(&v));
 		return false;
 	}
+	labels_switch(st, to_user, false);
 	if (table && table != user)
 		wrong(st, "cr3", "CR3 becomes %s, %s", value_text(&v),
 		      cur->pcid ? "which do not go together" : "and there are no PCIDs");
@@ -344,6 +346,7 @@ static bool cr3_write(struct state *st, struct value v)
 	/* It serialises (SDM 3A, "Serializing Instructions") */
 	st->fence = 0;
 	st->resumed = 0;
+	labels_switch(st, to_user, true);
 	return true;
 }
 
@@ -688,6 +691,11 @@ enum outcome step(struct state *st, const cs_insn *in, __u64 *other)
 		st->fence = 0;
 		what = GO_ON;
 		break;
+	case X86_INS_STI:
+	case X86_INS_CLI:
+		st->irqs = in->id == X86_INS_STI ? YES : NO;
+		what = GO_ON;
+		break;
 	case X86_INS_SWAPGS:
 		st->gs = !st->gs;
 		what = GO_ON;
@@ -743,6 +751,11 @@ enum outcome step(struct state *st, const cs_insn *in, __u64 *other)
 	case X86_INS_POPFQ:
 		flags_unknown(st);
 		what = stack_pop(st, &v) ? GO_ON : STOP;
+		/* A number is a constant, or flags from PUSHF: entry code pushes none with IF */
+		if (what == GO_ON && v.kind == V_CONST)
+			st->irqs = v.n & 0x200 ? YES : NO;
+		else if (what == GO_ON && v.kind != V_NUMBER)
+			st->irqs = MAYBE;
 		break;
 	case X86_INS_ADD: case X86_INS_SUB: case X86_INS_AND: case X86_INS_OR: case X86_INS_XOR:
 	case X86_INS_CMP: case X86_INS_TEST: case X86_INS_INC: case X86_INS_DEC:

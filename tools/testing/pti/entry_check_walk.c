@@ -135,6 +135,8 @@ static void one_path(struct state *st)
 	size_t i, jumps = 0;
 
 	for (;;) {
+		if (joins)
+			labels_out(st);
 		if (on_user_table(st) && !policy_exec(st->ip)) {
 			wrong(st, "text", "goes to %s, which the user page table has not",
 			      place(st->ip));
@@ -165,6 +167,7 @@ static void one_path(struct state *st)
 		}
 		visit(in);
 		orc_check(st);
+		labels_in(st, in);
 		if (img.redo && on_user_table(st))
 			interrupt_here(st);
 		if (st->gs == GS_USER && extable_find(st->ip, &resume))
