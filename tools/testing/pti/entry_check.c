@@ -56,6 +56,7 @@ static void usage(void)
 	     "  --allow FILE      findings that may stay, each with the reason\n"
 	     "  --sources DIR     the kernel tree with the comments of the entry code\n"
 	     "  --mutants FILE    plant the breaks of that list, and see that each is found\n"
+	     "  --every-cr3       demand that the list drops and doubles each CR3 write\n"
 	     "  --all-sets        end with 2 if this kernel was built without what a set needs\n"
 	     "  --help            this\n"
 	     "Exit status: 0 clean, 1 a finding or a break that is not found, 2 could not tell");
@@ -188,6 +189,7 @@ int main(int argc, char **argv)
 		{ "allow", required_argument, NULL, 'a' },
 		{ "sources", required_argument, NULL, 's' },
 		{ "mutants", required_argument, NULL, 'm' },
+		{ "every-cr3", no_argument, NULL, 'E' },
 		{ "all-sets", no_argument, NULL, 'A' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
@@ -195,7 +197,7 @@ int main(int argc, char **argv)
 	const char *expected = NULL, *features = NULL, *mutants = NULL, *allow = NULL;
 	const char *sources = NULL;
 	struct timespec from, to;
-	bool all_sets = false;
+	bool all_sets = false, every_cr3 = false;
 	size_t nsets, i, n;
 	struct set *sets;
 	int c;
@@ -216,6 +218,9 @@ int main(int argc, char **argv)
 			break;
 		case 'm':
 			mutants = optarg;
+			break;
+		case 'E':
+			every_cr3 = true;
 			break;
 		case 'A':
 			all_sets = true;
@@ -254,7 +259,7 @@ int main(int argc, char **argv)
 	stats = (struct walk_stats){ .insns = stats.insns };
 
 	if (mutants)
-		return mutants_run(mutants, sets, nsets);
+		return mutants_run(mutants, sets, nsets, every_cr3);
 	n = check(sets, nsets);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	reach_check();

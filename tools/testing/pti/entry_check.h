@@ -266,6 +266,7 @@ struct replacement {
 	int feature, len;
 };
 
+__u64 origin(__u64 ip);		/* where the file has the bytes that stand there now */
 size_t replacements(__u64 from, __u64 to, struct replacement *out, size_t max);
 
 /* entry_check.c */
@@ -362,6 +363,7 @@ bool findings_match(const char *rule, const char *where);
 extern bool quiet;	/* look only: nothing that is met is a finding */
 
 /* entry_check_mutate.c */
-int mutants_run(const char *file, struct set *sets, size_t nsets);
+int mutants_run(const char *file, struct set *sets, size_t nsets, bool every_cr3);
+extern __u64 twice;	/* the instruction from there is executed two times; 0: none is */
 
 #endif

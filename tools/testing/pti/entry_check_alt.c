@@ -308,6 +308,15 @@ static const struct alt *chosen(const struct alt *a)
 	return which;
 }
 
+__u64 origin(__u64 ip)
+{
+	const struct alt *a = site_at(ip);
+
+	if (a)
+		a = chosen(a);
+	return a && ip - a->instr < a->repllen ? a->repl + (ip - a->instr) : ip;
+}
+
 /* Adds to a field of an instruction */
 static void move_field(__u8 *at, int size, __s64 by)
 {

@@ -11,6 +11,7 @@
 #include "entry_check.h"
 
 #define MAX_MATCHES	64
+#define MAX_SITES	4096
 
 struct edit {
 	__u8 *at;
@@ -114,9 +115,25 @@ static bool wanted(const char *which, size_t n)
 	return false;
 }
 
+/* One of the list, of all that are wanted */
+static const char *from_each(const char *which)
+{
+	if (strncmp(which, "each", 4))
+		return NULL;
+	which += 4 + strspn(which + 4, " ");
+	return *which ? which : "all";
+}
+
 struct mutant {
 	char *name, *where, *insn, *which, *how, *rule, *at;
 };
+
+static const struct mutant *row_mutant(char **field, struct mutant *m)
+{
+	*m = (struct mutant){ field[0], field[1], field[2], field[3], field[4], field[5],
+			      field[6] };
+	return m;
+}
 
 /* Words of a table, each of which reads ".quad", and what it points at */
 static size_t change_words(const struct mutant *m, const struct symbol *s, struct edit *edit)
@@ -147,6 +164,8 @@ static size_t change_words(const struct mutant *m, const struct symbol *s, struc
 	return edits;
 }
 
+__u64 twice;
+
 static bool run(const struct mutant *m, struct set *sets, size_t nsets)
 {
 	const struct symbol *s = symbol_find(&img.syms, m->where);
@@ -171,10 +190,15 @@ static bool run(const struct mutant *m, struct set *sets, size_t nsets)
 	} else {
 		n = matches_in(s, m->insn, found);
 	}
-	for (i = 0; i < n; i++)
-		if (wanted(m->which, i + 1))
+	for (i = 0; i < n; i++) {
+		if (!wanted(m->which, i + 1))
+			continue;
+		if (!strcmp(m->how, "twice"))
+			twice = found[i]->address;
+		else
 			change(found[i], m->how, &edit[edits++]);
-	if (!edits)
+	}
+	if (!edits && !twice)
 		cannot("%s: no such instruction in %s: %s (%s)", m->name, m->where, m->insn,
 		       m->which);
 	fetch_forget();
@@ -195,6 +219,7 @@ static bool run(const struct mutant *m, struct set *sets, size_t nsets)
 	if (!seen)
 		findings_print();
 	findings_clear();
+	twice = 0;
 	if (comment)
 		labels_mend(m->where, m->insn, text);
 	for (i = comment ? 0 : edits; i-- > 0;)
@@ -205,17 +230,142 @@ static bool run(const struct mutant *m, struct set *sets, size_t nsets)
 	return seen;
 }
 
-int mutants_run(const char *file, struct set *sets, size_t nsets)
+/* One row: the breaks in it, and how many of them were found */
+static void run_row(const struct mutant *m, struct set *sets, size_t nsets, size_t *all,
+		    size_t *seen)
+{
+	const char *each = from_each(m->which);
+	cs_insn *found[MAX_MATCHES];
+	const struct symbol *s;
+	char name[64], which[16];
+	struct mutant one = *m;
+	size_t n, i, old = *all;
+
+	if (!each) {
+		*seen += run(m, sets, nsets);
+		(*all)++;
+		return;
+	}
+	s = symbol_find(&img.syms, m->where);
+	n = s ? matches_in(s, m->insn, found) : 0;
+	for (i = 0; i < n; i++) {
+		cs_free(found[i], 1);
+		if (!wanted(each, i + 1))
+			continue;
+		snprintf(name, sizeof(name), "%s %zu", m->name, i + 1);
+		snprintf(which, sizeof(which), "%zu", i + 1);
+		one.name = name;
+		one.which = which;
+		*seen += run(&one, sets, nsets);
+		(*all)++;
+	}
+	if (*all == old)
+		cannot("%s: no such instruction in %s: %s (%s)", m->name, m->where, m->insn,
+		       m->which);
+}
+
+/*
+ * The CR3 writes of the entry text, each of which has to be dropped by itself, and doubled
+ */
+struct cr3_write {
+	__u64 addr, site;		/* site: where the alternative goes */
+	bool dropped, doubled;
+};
+
+static struct cr3_write writes[MAX_MATCHES];
+static size_t nwrites;
+
+static void writes_add(__u64 from, size_t size, __u64 site)
+{
+	cs_insn *found[MAX_MATCHES];
+	size_t n = matches(from, size, "mov* %*, %cr3", found, 0), i;
+
+	if (nwrites + n >= MAX_MATCHES)
+		cannot("%d CR3 writes in the entry text, or more", MAX_MATCHES);
+	for (i = 0; i < n; i++) {
+		writes[nwrites++] = (struct cr3_write){
+			.addr = found[i]->address,
+			.site = site ?: found[i]->address,
+		};
+		cs_free(found[i], 1);
+	}
+}
+
+static void writes_find(void)
+{
+	static struct replacement repl[MAX_SITES];
+	size_t n, i;
+
+	writes_add(img.text_start, img.text_end - img.text_start, 0);
+	n = replacements(img.text_start, img.text_end, repl, ARRAY_SIZE(repl));
+	if (n == ARRAY_SIZE(repl))
+		cannot("more than %d alternatives in the entry text", MAX_SITES);
+	for (i = 0; i < n; i++)
+		writes_add(repl[i].repl, repl[i].len, repl[i].instr);
+}
+
+static void writes_mark(const struct mutant *m)
+{
+	const struct symbol *s = symbol_find(&img.syms, m->where);
+	const char *each = from_each(m->which);
+	bool drop = !strcmp(m->how, "nop");
+	cs_insn *found[MAX_MATCHES];
+	size_t n, i, j, alone = 0;
+
+	if (!s || (!drop && strcmp(m->how, "twice")))
+		return;
+	n = matches_in(s, m->insn, found);
+	for (i = 0; i < n; i++)
+		alone += wanted(each ?: m->which, i + 1);
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < nwrites; j++) {
+			if (writes[j].addr != found[i]->address || (!each && alone != 1) ||
+			    !wanted(each ?: m->which, i + 1))
+				continue;
+			writes[j].dropped |= drop;
+			writes[j].doubled |= !drop;
+		}
+		cs_free(found[i], 1);
+	}
+}
+
+static bool writes_have_rows(const char *file)
+{
+	struct table t = { .name = file };
+	size_t i, without = 0;
+	struct mutant m;
+	char *field[7];
+
+	writes_find();
+	while (table_row(&t, field, ARRAY_SIZE(field)))
+		writes_mark(row_mutant(field, &m));
+	for (i = 0; i < nwrites; i++) {
+		const struct cr3_write *w = &writes[i];
+
+		without += !w->dropped + !w->doubled;
+		if (!w->dropped)
+			printf("NO ROW drops the CR3 write at %s%s\n", place(w->site),
+			       w->site == w->addr ? "" : ", an alternative");
+		if (!w->doubled)
+			printf("NO ROW doubles the CR3 write at %s%s\n", place(w->site),
+			       w->site == w->addr ? "" : ", an alternative");
+	}
+	printf("%zu CR3 writes in the entry text, %zu rows that drop or double one are missing\n",
+	       nwrites, without);
+	return nwrites && !without;
+}
+
+int mutants_run(const char *file, struct set *sets, size_t nsets, bool every_cr3)
 {
 	struct table t = { .name = file };
 	size_t all = 0, seen = 0;
+	struct mutant m;
 	char *field[7];
 
-	while (table_row(&t, field, ARRAY_SIZE(field))) {
-		seen += run(&(struct mutant){ field[0], field[1], field[2], field[3], field[4],
-					      field[5], field[6] }, sets, nsets);
-		all++;
-	}
+	if (every_cr3 && !writes_have_rows(file))
+		return 1;
+	while (table_row(&t, field, ARRAY_SIZE(field)))
+		run_row(row_mutant(field, &m), sets, nsets, &all, &seen);
 	printf("%zu breaks planted, %zu found\n", all, seen);
 	return all && seen == all ? 0 : 1;
 }

@@ -127,6 +127,15 @@ static void interrupt_here(const struct state *st)
 	push(&again);
 }
 
+/* What stands there, or with a planted break the same two times */
+static enum outcome execute(struct state *st, const cs_insn *in, __u64 *other)
+{
+	if (twice && twice == origin(in->address) && step(st, in, other) != GO_ON)
+		return STOP;
+	st->ip = in->address;
+	return step(st, in, other);
+}
+
 static void one_path(struct state *st)
 {
 	const cs_insn *in;
@@ -173,7 +182,7 @@ static void one_path(struct state *st)
 		if (st->gs == GS_USER && extable_find(st->ip, &resume))
 			fault_here(st, resume);
 		next = in->address + in->size;
-		switch (step(st, in, &other)) {
+		switch (execute(st, in, &other)) {
 		case STOP:
 			return;
 		case FORK: {
