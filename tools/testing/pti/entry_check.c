@@ -34,7 +34,8 @@
  *	reach	 each instruction of the entry text is on a path, of some set
  *	comment	 what the comment above a symbol of the series' own entry code says of
  *		 the page table, GS base, stack and interrupts is so (entry_check_labels.c)
- *	orc	 the unwinder has data, and finds a frame where they say
+ *	orc	 the unwinder has data, finds a frame where they say, and is told that the stack
+ *		 ends only where no frame is, or none but user mode's
  *
  * Limits: C and what it calls are taken to keep the ABI; memory that several CPUs
  * write is no part of it.  A loop of entry code must count with constants.  C is taken to

@@ -333,7 +333,10 @@ void policy_left(struct state *st);
 bool policy_c_result(const char *name, struct state *st);
 
 /* entry_check_orc.c */
+#define ORC_BYTES	6
+
 void orc_check(const struct state *st);
+__u8 *orc_break(__u64 ip, const char *how, __u8 *old);
 
 /* entry_check_labels.c */
 void labels_read(const char *tree);

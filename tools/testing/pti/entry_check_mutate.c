@@ -82,6 +82,11 @@ static void change(const cs_insn *in, const char *how, struct edit *e)
 	int used;
 	size_t i;
 
+	if (!strncmp(how, "orc ", 4)) {
+		e->at = orc_break(in->address, how + 4, e->old);
+		e->size = ORC_BYTES;
+		return;
+	}
 	e->at = (__u8 *)image_at(in->address, in->size);
 	e->size = in->size;
 	memcpy(e->old, e->at, e->size);

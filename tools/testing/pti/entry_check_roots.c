@@ -206,6 +206,8 @@ size_t roots_first(struct state *out, size_t max)
 	s = symbol_find(&img.syms, "ret_from_fork_asm");
 	st = fresh(s->addr, false, GS_KERNEL);
 	st.in_entry = 0;
+	for (i = 0; i < 16; i++)
+		st.reg[i] = val(V_JUNK, 0, 0);
 	st.reg[IN_RSP] = val(V_PTR, R_THREAD, -REGS_SIZE);
 	user_regs(&st, R_THREAD, -REGS_SIZE);
 	add(out, max, &n, &st, s->name, "the scheduler");
