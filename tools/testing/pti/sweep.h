@@ -17,7 +17,8 @@
  *	sweep_touch.c	the memory that an instruction touches
  *	sweep_debug.c	breakpoints on it, as far as the kernel allows them
  *	sweep_state.c	what must be the same afterwards
- *	sweep_text.c	the text that is swept, instruction by instruction
+ *	sweep_reach.c	which text is swept
+ *	sweep_text.c	and what it is, instruction by instruction
  *	sweep_cover.c	which instructions no path reached
  *	sweep_alt.c	what other machines would have patched in
  *	sweep_plant.c	breaks that it has to find
@@ -31,7 +32,7 @@
 #include "walk_remote.h"
 
 #define MAX_BREAKS	128
-#define MAX_RANGES	8
+#define MAX_RANGES	32
 #define MAX_NOTES	64
 #define MAX_STEPS	1024	/* of a round */
 #define MAX_REQUESTS	8	/* that the emulator may have for a CPU */
@@ -204,9 +205,8 @@ enum vm_result step(struct sweep *s, struct regs *r);
 enum vm_result machine_open(struct sweep *s, const char *gdb);
 
 /* sweep_text.c */
-bool in_text(const struct sweep *s, __u64 addr);
 int text_read(struct sweep *s);
-void text_find(struct sweep *s);
+int text_insn(struct text *t, __u64 addr, const char *text);
 int text_add(struct text *t, const void *code, size_t n, __u64 addr);
 int text_read_range(struct sweep *s, struct text *t, const struct range *range);
 struct insn *text_in(const struct text *t, __u64 addr);
@@ -215,6 +215,11 @@ void text_reached(struct sweep *s, __u64 addr);
 const char *where(const struct sweep *s, __u64 addr);
 __u64 symbol_addr(const struct sweep *s, const char *name);
 __u64 way_addr(const struct sweep *s, const char *name);
+
+/* sweep_reach.c */
+bool in_text(const struct sweep *s, __u64 addr);
+int text_find(struct sweep *s);
+void text_report(void);
 
 /* sweep_paths.c */
 int paths_find(struct sweep *s, const char *dir, const char *running, const char *only);
@@ -263,6 +268,8 @@ int cover_write(const struct sweep *s, const char *file);
 int cover_report(struct sweep *s, const char *uncovered, char **files, int n);
 
 /* sweep_alt.c */
+const void *image_at(const struct symbols *syms, __u64 addr, size_t n);
+int alternatives_of(struct sweep *s, const struct range *range, struct text *t);
 int alternatives_read(struct sweep *s, struct text *t);
 
 /* sweep.c */

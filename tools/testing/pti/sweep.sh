@@ -22,7 +22,8 @@ Usage: sweep.sh [OPTION...]
   --time SECONDS   limit for each guest (default: 800, with --full 700)
 
 Each machine's report is in build/results/sweep-NAME.txt, also of a run that did not
-come to its end: that one begins with PARTIAL. Exit status: 0 nothing found, 1 findings,
+come to its end: that one begins with PARTIAL. What none of them reached is in
+sweep-coverage.txt there, of --full. Exit status: 0 nothing found, 1 findings,
 2 could not tell.
 END
 }
@@ -178,7 +179,8 @@ if [ "$full" ] && [ -z "$some" ]; then
 	done
 	cover=0
 	"$tmp/sweep" --report --vmlinux "$image/vmlinux" \
-		--uncovered "$here/sweep-uncovered.txt" $covers || cover=$?
+		--uncovered "$here/sweep-uncovered.txt" $covers >"$results/sweep-coverage.txt" || cover=$?
+	cat "$results/sweep-coverage.txt"
 	[ "$cover" = 0 ] || [ "$rc" = 1 ] || rc=$cover
 fi
 exit $rc

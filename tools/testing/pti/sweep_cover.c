@@ -107,7 +107,7 @@ static int add_alternatives(struct sweep *s, struct line **lines, size_t *n)
 	struct text text = { };
 	size_t i;
 
-	if (alternatives_read(s, &text))
+	if (text_find(s) || alternatives_read(s, &text))
 		return -1;
 	for (i = 0; i < text.n; i++) {
 		const struct insn *insn = &text.insn[i];
@@ -361,6 +361,7 @@ int cover_report(struct sweep *s, const char *uncovered, char **files, int n)
 			       e->insns, e->reason);
 	}
 	total -= cannot;
+	text_report();
 	for (file = 0; file < n_excuses; file++)
 		if (!excuses[file].used)
 			printf("%s: no longer needed: %s | %s\n", uncovered, excuses[file].symbol,

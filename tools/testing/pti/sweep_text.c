@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The text that is swept: .entry.text, and what it calls or is continued from before
- * any C handler.  It is read from guest memory, with the alternatives of this machine
- * in place, and taken apart by objdump.
+ * The text that is swept, instruction by instruction.  It is read from guest memory, with
+ * the alternatives of this machine in place, and taken apart by objdump.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +9,6 @@
 #include <unistd.h>
 
 #include "sweep.h"
-
-/* Outside of .entry.text */
-static const char * const helpers[] = {
-	"sync_regs", "fixup_bad_iret", "ret_from_fork_asm",
-	"isolated_error_entry", "isolated_bad_iret",
-	/* No emulator here has FRED: in the report, for what it says of them */
-	"asm_fred_entrypoint_user", "asm_fred_entrypoint_kernel",
-};
 
 __u64 symbol_addr(const struct sweep *s, const char *name)
 {
@@ -86,44 +77,8 @@ const char *where(const struct sweep *s, __u64 addr)
 	return text[turn];
 }
 
-bool in_text(const struct sweep *s, __u64 addr)
-{
-	int i;
-
-	for (i = 0; i < s->text.n_ranges; i++)
-		if (addr >= s->text.range[i].from && addr < s->text.range[i].to)
-			return true;
-	return false;
-}
-
-static void add_range(struct text *t, __u64 from, __u64 to)
-{
-	t->range[t->n_ranges].from = from;
-	t->range[t->n_ranges++].to = to;
-}
-
-/** text_find() - where the swept text is; .entry.text begins with a word that VERW reads */
-void text_find(struct sweep *s)
-{
-	__u64 from = symbol_addr(s, "__entry_text_start"), verw = symbol_addr(s, "x86_verw_sel");
-	unsigned int i;
-
-	if (verw == from) {
-		const struct symbol *sym = symbol_at(&s->syms, from);
-
-		if (sym && ++sym < s->syms.v + s->syms.n)
-			from = sym->addr;
-	}
-	add_range(&s->text, from, symbol_addr(s, "__entry_text_end"));
-	for (i = 0; i < ARRAY_SIZE(helpers); i++) {
-		const struct symbol *sym = symbol_find(&s->syms, helpers[i]);
-
-		if (sym)
-			add_range(&s->text, sym->addr, sym->addr + sym->size);
-	}
-}
-
-static int add_insn(struct text *t, __u64 addr, const char *text)
+/** text_insn() - add one instruction, as objdump writes it; 0 or -1 */
+int text_insn(struct text *t, __u64 addr, const char *text)
 {
 	struct insn *insn;
 	size_t len;
@@ -159,7 +114,7 @@ static int disassemble(struct text *t, const char *file, __u64 addr)
 		__u64 at = strtoull(line, &end, 16);
 
 		if (tab && *end == ':')
-			r = add_insn(t, at, tab + 1);
+			r = text_insn(t, at, tab + 1);
 	}
 	return !f || pclose(f) || r ? -1 : 0;
 }
@@ -237,9 +192,8 @@ int text_read_range(struct sweep *s, struct text *t, const struct range *range)
 /** text_read() - read the swept text; 0, or -1 after a complaint */
 int text_read(struct sweep *s)
 {
-	int i, r = 0;
+	int i, r = text_find(s);
 
-	text_find(s);
 	for (i = 0; !r && i < s->text.n_ranges; i++)
 		r = text_read_range(s, &s->text, &s->text.range[i]);
 	return r;

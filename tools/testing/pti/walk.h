@@ -164,6 +164,7 @@ struct symbol {
 	const char *name;
 	__u64 addr, size;
 	unsigned int section;
+	unsigned char type;
 };
 
 struct symbols {

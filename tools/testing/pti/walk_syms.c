@@ -95,6 +95,7 @@ int symbols_read(struct symbols *s, const char *vmlinux)
 		s->v[s->n].addr = sym[i].st_value;
 		s->v[s->n].size = sym[i].st_size;
 		s->v[s->n].section = section;
+		s->v[s->n].type = type;
 		s->n++;
 	}
 	qsort(s->v, s->n, sizeof(*s->v), by_addr);
