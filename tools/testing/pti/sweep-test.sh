@@ -86,7 +86,7 @@ plants()
 	kinds=$(cut -d'|' -f2 "$tmp/rows" | grep -v -x trace | sort -u | paste -s -d,)
 	verdict 0 "no break" "^$path .* 0\$" "0 failed, 0 not done" -- \
 		--kinds "$kinds" --paths "$path"
-	while IFS='|' read -r name kind symbol insn code says on <&3; do
+	while IFS='|' read -r name kind symbol insn code says on machine <&3; do
 		bytes=$(assemble "$code")
 		[ "$bytes" ] || die "sweep.mutants: $name: cannot assemble $code"
 		# Of a round without injections, whatever they would be
@@ -95,7 +95,8 @@ plants()
 		*) kinds=$kind ;;
 		esac
 		verdict 1 "$name" "^FAIL ${on:-$path}, $kind at .*: .*$says" "^PLANTED at $symbol" -- \
-			--kinds "$kinds" --paths "${on:-$path}" --plant "$symbol|$insn|$bytes"
+			--machine "${machine:-intel}" --kinds "$kinds" \
+			--paths "${on:-$path}" --plant "$symbol|$insn|$bytes"
 	done 3<"$tmp/rows"
 }
 

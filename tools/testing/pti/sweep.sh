@@ -97,9 +97,9 @@ one_machine()
 		these='SYSCALL, *|SYSENTER, *|int80*|#PF|#DB*|timer from*|espfix*|bad IRET, #GP|fork*|NMI*|#MC*'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 dbg_break_64 dbg_step_32 espfix_64 noldt_64 sigctx_64"
 		;;
-	# 32-bit SYSCALL; an uncorrected error is the end of such a machine.
+	# 32-bit SYSCALL.
 	amd)
-		model=amd these='32-bit*|SYSCALL*|int80*|#PF|bad IRET*|NMI from*|NMI, *|NMI at*|NMI in *exit|timer from kernel|load*'
+		model=amd these='32-bit*|SYSCALL*|int80*|#PF|bad IRET*|NMI from*|NMI, *|NMI at*|NMI in *exit|#MC from*|#MC, *|#MC at*|#MC in *exit|timer from kernel|load*'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64 dbg_ptrace_64"
 		;;
 	amd-pcid)
@@ -107,7 +107,7 @@ one_machine()
 		;;
 	# SYSCALL from code that the kernel has no calls for.
 	amd-no32)
-		model=amd append=ia32_emulation=off these='refused*|NMI in refused*'
+		model=amd append=ia32_emulation=off these='refused*|NMI in refused*|#MC in refused*'
 		programs=entry_syscall_64
 		;;
 	# The first of AMD's CPUs whose predicted returns have to be untrained.

@@ -69,8 +69,12 @@ enum vm_result inject_raise(struct sweep *s, enum injection kind)
 {
 	/* Bank 9: valid, uncorrected, enabled, signalled, of memory scrubbing; IP is valid */
 	static const char mce[] = "mce 0 9 0xb1000000000000c0 0x5 0 0";
+	/* Of AMD's, deferred: any other that is uncorrected is the end without error recovery */
+	static const char deferred[] = "mce 0 9 0xb0001000000000c0 0x5 0 0";
 
-	return remote_post_monitor(&s->remote, kind == K_MCE ? mce : "nmi");
+	if (kind != K_MCE)
+		return remote_post_monitor(&s->remote, "nmi");
+	return remote_post_monitor(&s->remote, s->vendor == 'a' ? deferred : mce);
 }
 
 /**

@@ -157,6 +157,7 @@ static struct path paths[] = {
 	{ "#MC at IRET", MCE, AT_IRET },
 	{ "#MC in espfix", MCE, IN_ESPFIX },
 	{ "#MC in SYSENTER, SYSRET exit", MCE, IN_SYSRETL },
+	{ "#MC in refused SYSCALL", MCE, IN_REFUSED },
 };
 
 /* Address of a symbol of a guest's program, of either size, or 0 */
@@ -258,31 +259,21 @@ int paths_find(struct sweep *s, const char *dir, const char *running, const char
 	return bad ? -1 : 0;
 }
 
-/* An uncorrected error is the end of what AMD made: no error recovery is emulated */
-static bool have_mce(const struct sweep *s)
-{
-	return s->vendor == 'i';
-}
-
 /** path_refuses() - why no path takes a kind that was asked for */
 const char *path_refuses(const struct sweep *s, enum injection kind)
 {
 	if (kind == K_DB && !s->isolated)
 		return "without isolation IRET reads what the entry of its #DB fills";
-	if (kind == K_MCE && !have_mce(s))
-		return "no CPU of AMD's that is emulated survives an uncorrected error";
 	return "none of these paths can take it";
 }
 
 /** path_takes() - whether this kind of round is made on a path */
 bool path_takes(const struct sweep *s, const struct path *p, enum injection kind)
 {
-	if (!s->kinds[kind] || (p->raise == K_MCE && !have_mce(s)))
+	if (!s->kinds[kind])
 		return false;
 	/* IRET reads the thread's stack then, which the entry of its #DB fills (sweep_debug.c) */
 	if (kind == K_DB && !s->isolated)
-		return false;
-	if (!have_mce(s) && (kind == K_MCE || (kind == K_NESTED && p->raise == K_NMI)))
 		return false;
 	switch (p->raise) {
 	case K_NMI:
