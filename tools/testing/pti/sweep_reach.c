@@ -27,6 +27,8 @@ static const struct {
 	{ "memcpy", "what fixup_bad_iret() calls, in C" },
 	{ "__x86_*thunk*", "a thunk, which any C code goes by" },
 	{ "*_return_thunk", "a thunk, which any C code goes by" },
+	/* handle_interrupted_saferet(): it would never come back to where it was */
+	{ "srso_untrain_ret", "what interrupts its safe return goes on behind that" },
 };
 
 static unsigned int left[ARRAY_SIZE(left_out)];
