@@ -9,6 +9,7 @@ usage()
 Usage: sweep-test.sh plants|input
 
   plants  plant the breaks of sweep.mutants, one after the other: the sweep must find each
+          (some need the emulator of "make qemu-pcid")
   input   wrong kernels, an emulator that dies or hangs, a path that never begins: the sweep
           must say so, end with 2 and keep what it has done (minutes)
 

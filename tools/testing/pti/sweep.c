@@ -362,6 +362,25 @@ static void choose_kinds(struct sweep *s, char *list)
 	}
 }
 
+/* What the kernel has in the MSR SPEC_CTRL while it runs: not 0 only if it uses IBRS */
+static int find_spec_ctrl(struct sweep *s, const struct regs *r)
+{
+	__u64 current = symbol_addr(s, "x86_spec_ctrl_current");
+	size_t i;
+
+	for (i = 0; !s->rdmsr && i < s->text.n; i++)
+		if (!strcmp(s->text.insn[i].text, "rdmsr"))
+			s->rdmsr = s->text.insn[i].addr;
+	if (!current || !s->rdmsr)
+		return 0;
+	if (!guest_read_va(&s->guest, s->levels, kernel_root(s, r), s->percpu + current,
+			   &s->spec_ctrl, sizeof(s->spec_ctrl))) {
+		fprintf(stderr, "sweep: cannot read the guest's x86_spec_ctrl_current\n");
+		return -1;
+	}
+	return 0;
+}
+
 /*
  * To where the script begins that runs the programs: by then the kernel has patched its
  * text.  0, or -1 after a complaint.
@@ -405,7 +424,7 @@ static int prepare(struct sweep *s, const char *vmlinux, const char *breaks)
 		return -1;
 	}
 	s->percpu = r.v[GS_BASE];
-	if ((breaks && plant(s, breaks)) || text_read(s) ||
+	if ((breaks && plant(s, breaks)) || text_read(s) || find_spec_ctrl(s, &r) ||
 	    break_set(s, s->nmi) || break_set(s, s->mce))
 		return -1;
 	return 0;

@@ -42,9 +42,11 @@
 #define SIGNAL_MS	2000	/* and a signal that others have had, too */
 
 #define EFLAGS_IF	BIT_ULL(9)
+#define SPEC_CTRL	0x48	/* an MSR */
+#define SPEC_CTRL_IBRS	BIT_ULL(0)
 
 /* The registers that are looked at one by one; all are compared */
-enum cpu_reg { RAX, RBX, RDX, RSI, RDI, RSP, RIP, EFLAGS, CS, SS, CR3, CR4,
+enum cpu_reg { RAX, RBX, RCX, RDX, RSI, RDI, RSP, RIP, EFLAGS, CS, SS, CR3, CR4,
 	       GS_BASE, KERNEL_GS_BASE, N_CPU_REGS };
 
 struct regs {
@@ -146,6 +148,7 @@ struct snapshot {
 	__u8 stack[PAGE_SIZE];
 	size_t stack_n;
 	__u64 user_cr3;
+	__u64 spec_ctrl;	/* of kernel mode, if IBRS is in use */
 	const char *unread;
 };
 
@@ -164,6 +167,8 @@ struct sweep {
 	__u64 percpu;		/* base of CPU 0's area */
 	bool isolated;		/* or should be: roots come in pairs */
 	bool pcid;		/* PCIDs are in use */
+	__u64 spec_ctrl;	/* what the kernel runs with if it uses IBRS, or 0 */
+	__u64 rdmsr;		/* such an instruction of the swept text */
 	int levels;
 	__u64 root;		/* the kernel's page table, at the last snapshot */
 	/* where the guest is, for when it does not come back */
@@ -203,6 +208,7 @@ enum vm_result break_clear(struct sweep *s, __u64 addr);
 enum vm_result run(struct sweep *s, struct regs *r, int ms);
 enum vm_result step(struct sweep *s, struct regs *r);
 enum vm_result machine_open(struct sweep *s, const char *gdb);
+enum vm_result msr_read(struct sweep *s, __u32 msr, __u64 *value);
 
 /* sweep_text.c */
 int text_read(struct sweep *s);

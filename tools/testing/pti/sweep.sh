@@ -10,11 +10,12 @@ usage()
 	cat <<'END'
 Usage: sweep.sh [OPTION...]
 
-  --full           all kinds of injections on all machines, on nopti NMIs (minutes);
-                   otherwise an NMI at each instruction of what one machine has
+  --full           all kinds of injections on all machines, on some of them two or one
+                   (minutes); otherwise an NMI at each instruction of what one machine has
   --image DIR      where bzImage and vmlinux are (default: build)
-  --machine NAME   only this one: intel, nofsgsbase, bhi, pcid, amd, amd-pcid, amd-no32,
-                   amd-zen2, nopti or amd-nopti
+  --machine NAME   only this one: intel, nofsgsbase, bhi, pcid, ibrs, ibrs-pcid, ibpb,
+                   amd, amd-pcid, amd-no32, amd-zen2, amd-ibpb, nopti, ibrs-nopti or
+                   amd-nopti
   --paths PATTERN  only paths with such names; several are parted by |
   --kinds LIST     of nmi,mce,held,fault,int3,nested,db
   --append "..."   kernel parameters, behind those of the machine
@@ -32,7 +33,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-all="intel nofsgsbase bhi pcid amd amd-pcid amd-no32 amd-zen2 nopti amd-nopti"
+all="intel nofsgsbase bhi pcid ibrs ibrs-pcid ibpb amd amd-pcid amd-no32 amd-zen2 amd-ibpb"
+all="$all nopti ibrs-nopti amd-nopti"
 image=$build full= machines= paths= kinds=nmi limit= some= extra= plant=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -97,6 +99,26 @@ one_machine()
 		these='SYSCALL, *|SYSENTER, *|int80*|#PF|#DB*|timer from*|espfix*|bad IRET, #GP|fork*|NMI*|#MC*'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 dbg_break_64 dbg_step_32 espfix_64 noldt_64 sigctx_64"
 		;;
+	# IBRS, which the kernel writes where it comes in and goes out; the loop that bhi has
+	# would take most of the time.
+	ibrs)
+		model=qemu-ibrs append="spectre_v2=ibrs spectre_bhi=off"
+		these='SYSCALL, *|SYSENTER, SYSRET exit|int80, 64-bit code|#PF|#DB from*|bad IRET, #GP|fork*|NMI, user table|#MC, user table|NMI in SYSRET*|#MC in IRET*'
+		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 dbg_break_64 sigctx_64"
+		;;
+	ibrs-pcid)
+		model=qemu-pcid append="spectre_v2=ibrs spectre_bhi=off" not=--pcid
+		these='SYSCALL, *|SYSENTER, SYSRET exit|NMI in SYSRET*'
+		programs="entry_syscall_64 entry_syscall_32"
+		[ -z "$full" ] || injected=nmi,mce
+		;;
+	# IBPB, on the ways in.
+	ibpb)
+		model=qemu-ibrs append=retbleed=ibpb
+		these='SYSCALL, SYSRET exit|SYSENTER, SYSRET exit|int80, 64-bit code|#PF|NMI, user table|bad IRET, #GP'
+		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64"
+		[ -z "$full" ] || injected=nmi,mce
+		;;
 	# 32-bit SYSCALL.
 	amd)
 		model=amd these='32-bit*|SYSCALL*|int80*|#PF|bad IRET*|NMI from*|NMI, *|NMI at*|NMI in *exit|#MC from*|#MC, *|#MC at*|#MC in *exit|timer from kernel|load*'
@@ -115,9 +137,21 @@ one_machine()
 		model=amd-zen2 these='32-bit*|SYSCALL, *|#PF|NMI from*|NMI, *|NMI at*|NMI in *exit|timer from kernel|bad IRET*|load of GS'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64 dbg_ptrace_64"
 		;;
+	# The same where 32-bit SYSCALL is, and where returns are not forgotten by it.
+	amd-ibpb)
+		model=amd-ibpb append=retbleed=ibpb these='32-bit SYSCALL, SYSRET exit|NMI, user table'
+		programs="entry_syscall_64 entry_syscall_32"
+		[ -z "$full" ] || injected=nmi,mce
+		;;
 	# What is patched in where nothing is isolated. The other kinds would not find more.
 	nopti)
 		pti=nopti not=--not-isolated
+		[ -z "$full" ] || injected=nmi
+		;;
+	ibrs-nopti)
+		model=qemu-ibrs pti=nopti not=--not-isolated append="spectre_v2=ibrs spectre_bhi=off mds=full"
+		these='SYSCALL, *|SYSENTER, SYSRET exit|int80, 64-bit code|#PF|bad IRET, #GP|NMI, user table'
+		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 espfix_64 sigctx_64"
 		[ -z "$full" ] || injected=nmi
 		;;
 	amd-nopti)

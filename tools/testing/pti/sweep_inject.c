@@ -96,17 +96,22 @@ enum vm_result inject_arrives(struct sweep *s, enum injection kind, struct path 
 	static const char * const names[] = { "ip", "cs", "flags", "sp" };
 	static const enum cpu_reg which[] = { RIP, CS, EFLAGS, RSP };
 	enum vm_result result;
-	unsigned int i, tries = 0;
+	unsigned int i, tries = 0, passed = 0;
 	struct frame f;
 
-	/* The emulator looks at one request at a time, and then for breakpoints */
-	do {
-		/* The first NMI's handler may come by what it interrupted, on its stack */
-		result = tries && r->v[RSP] != at->v[RSP] ? step(s, r) : VM_OK;
+	/*
+	 * The emulator looks at one request at a time, and then for breakpoints.  And the first
+	 * NMI's handler may come by what it interrupted, on its stack, again and again in a loop.
+	 */
+	result = run(s, r, STOP_MS);
+	while (!result && r->v[RIP] == at->v[RIP] && addr != at->v[RIP]) {
+		if (r->v[RSP] == at->v[RSP] ? tries++ == MAX_REQUESTS : passed++ == MAX_STEPS)
+			break;
+		if (r->v[RSP] != at->v[RSP])
+			result = step(s, r);
 		if (!result)
 			result = run(s, r, STOP_MS);
-	} while (!result && r->v[RIP] == at->v[RIP] && addr != at->v[RIP] &&
-		 tries++ < MAX_REQUESTS);
+	}
 	if (result)
 		return result;
 	if (r->v[RIP] != addr) {
@@ -273,13 +278,17 @@ static enum vm_result take_nested(struct sweep *s, struct path *p, enum injectio
 	return cpl(at) ? VM_OK : run_to(s, kind, p, at, s->repeat_nmi, r);
 }
 
-/* In C: on the kernel's page table, with the kernel's GS */
+/* In C: on the kernel's page table, with the kernel's GS and, if it uses that, IBRS */
 static void check_body(struct sweep *s, enum injection kind, struct path *p, const struct regs *r)
 {
+	__u64 spec_ctrl;
+
 	if (s->isolated && r->v[CR3] & CR3_USER)
 		failure(s, p, kind, "the handler runs on the user page table");
 	if (s->percpu && r->v[GS_BASE] != s->percpu)
 		failure(s, p, kind, "the handler's GS base is %#llx", r->v[GS_BASE]);
+	if (s->spec_ctrl && (msr_read(s, SPEC_CTRL, &spec_ctrl) || spec_ctrl != s->spec_ctrl))
+		failure(s, p, kind, "the handler runs without IBRS");
 }
 
 /* Of #DB where DR6 has been read, which may be lost from then on */

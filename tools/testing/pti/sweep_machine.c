@@ -12,7 +12,7 @@
 #include "sweep.h"
 
 static const char * const reg_name[N_CPU_REGS] = {
-	[RAX] = "rax", [RBX] = "rbx", [RDX] = "rdx", [RSI] = "rsi", [RDI] = "rdi",
+	[RAX] = "rax", [RBX] = "rbx", [RCX] = "rcx", [RDX] = "rdx", [RSI] = "rsi", [RDI] = "rdi",
 	[RSP] = "rsp", [RIP] = "rip", [EFLAGS] = "eflags", [CS] = "cs", [SS] = "ss",
 	[CR3] = "cr3", [CR4] = "cr4",
 	[GS_BASE] = "gs_base", [KERNEL_GS_BASE] = "k_gs_base",
@@ -180,4 +180,35 @@ enum vm_result step(struct sweep *s, struct regs *r)
 		result = resume(s, "s", r, STOP_MS);
 	} while (!result && r->v[RIP] == ip && r->v[RSP] == sp && ++tries < MAX_REQUESTS);
 	return result;
+}
+
+/**
+ * msr_read() - read an MSR, which is none of the registers that the gdbstub shows
+ * @s:		the sweep; the machine is in kernel mode
+ * @msr:	its number
+ * @value:	what is in it
+ *
+ * The machine executes an RDMSR that the swept text has, on the kernel's page table, and is
+ * put back.
+ */
+enum vm_result msr_read(struct sweep *s, __u32 msr, __u64 *value)
+{
+	struct regs at, r;
+	enum vm_result result = regs_read(s, &at);
+
+	if (result)
+		return result;
+	r = at;
+	regs_set(s, &r, RIP, s->rdmsr);
+	regs_set(s, &r, RCX, msr);
+	regs_set(s, &r, EFLAGS, at.v[EFLAGS] & ~EFLAGS_IF);
+	if (s->isolated)
+		regs_set(s, &r, CR3, at.v[CR3] & ~(CR3_USER | CR3_USER_PCID));
+	result = regs_write(s, &r);
+	if (!result)
+		result = step(s, &r);
+	if (!result && r.v[RIP] != s->rdmsr + 2)
+		result = VM_ERROR;
+	*value = (__u32)r.v[RAX] | r.v[RDX] << 32;
+	return result ? result : regs_write(s, &at);
 }

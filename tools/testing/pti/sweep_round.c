@@ -45,6 +45,15 @@ static enum vm_result pass_stop(struct sweep *s, struct regs *r)
 	return result ? result : step(s, r);
 }
 
+/* In kernel mode; false where the kernel does not use it */
+static bool has_ibrs(struct sweep *s)
+{
+	__u64 spec_ctrl;
+
+	return s->spec_ctrl && !msr_read(s, SPEC_CTRL, &spec_ctrl) &&
+	       spec_ctrl & SPEC_CTRL_IBRS;
+}
+
 /* Past a C function: to where it returns, on the same stack */
 static enum vm_result pass_call(struct sweep *s, struct round *rd)
 {
@@ -55,6 +64,8 @@ static enum vm_result pass_call(struct sweep *s, struct round *rd)
 	result = mem_read(s, sp, &ret, sizeof(ret));
 	if (result)
 		return result;
+	if (rd->kind == K_TRACE && s->spec_ctrl && !has_ibrs(s))
+		failure(s, rd->p, rd->kind, "the kernel runs %s without IBRS", where(s, from));
 	/* A return may be by way of a thunk */
 	if (!in_text(s, ret) && !(rd->has_back && ret == rd->back_ip)) {
 		failure(s, rd->p, rd->kind, "the entry code went to %s, which was not called",
@@ -162,17 +173,23 @@ static bool at_end(const struct round *rd)
 				    rd->r.v[RSP] == rd->back_sp);
 }
 
-static bool is_iret(const struct sweep *s, __u64 addr)
+static bool is_insn(const struct sweep *s, __u64 addr, const char *name)
 {
 	const struct insn *insn = text_at(s, addr);
 
-	return insn && !strncmp(insn->text, "iret", strlen("iret"));
+	return insn && !strncmp(insn->text, name, strlen(name));
+}
+
+static bool leaves(const struct sweep *s, __u64 addr)
+{
+	return is_insn(s, addr, "iret") || is_insn(s, addr, "sysret");
 }
 
 /* From the first instruction of the entry */
 static enum vm_result through_kernel(struct sweep *s, struct round *rd)
 {
 	enum vm_result result = VM_OK;
+	bool restricted;
 
 	while (!result && !at_end(rd)) {
 		if (!in_text(s, rd->r.v[RIP])) {
@@ -181,9 +198,13 @@ static enum vm_result through_kernel(struct sweep *s, struct round *rd)
 		}
 		keep_trace(s, rd);
 		result = inject_at(s, rd);
-		rd->resumed |= is_iret(s, rd->r.v[RIP]);
+		rd->resumed |= is_insn(s, rd->r.v[RIP], "iret");
+		restricted = rd->kind == K_TRACE && leaves(s, rd->r.v[RIP]) &&
+			     has_ibrs(s);
 		if (!result && !rd->executed)
 			result = step(s, &rd->r);
+		if (!result && restricted && cpl(&rd->r) == 3)
+			failure(s, rd->p, rd->kind, "user mode runs with the kernel's IBRS");
 		if (!result && rd->kind != K_TRACE && !at_end(rd) &&
 		    (rd->r.v[RIP] == s->nmi || rd->r.v[RIP] == s->mce) &&
 		    rd->p->entry_addr != rd->r.v[RIP]) {

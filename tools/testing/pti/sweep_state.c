@@ -3,7 +3,7 @@
  * What an interrupt must leave as it was: every register that the gdbstub shows (general
  * ones, flags, segments and their bases, control registers, x87 and SSE), both top-level
  * page tables, all tables below the kernel half of the user's, what is on the interrupted
- * stack, and the CR3 of the next exit.
+ * stack, the CR3 of the next exit, and in kernel mode, if IBRS is in use, SPEC_CTRL.
  */
 #include <string.h>
 
@@ -64,6 +64,10 @@ void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r)
 	if (pti_pcid && !guest_read_va(&s->guest, s->levels, root, s->percpu + pti_pcid,
 				       &snap->user_cr3, sizeof(snap->user_cr3)))
 		snap->unread = "the CR3 of the next exit";
+	/* It takes as long as all the rest; what is nested in an NMI uses the same code */
+	if (s->spec_ctrl && (s->kind == K_NMI || s->kind == K_MCE) && !cpl(r) &&
+	    msr_read(s, SPEC_CTRL, &snap->spec_ctrl))
+		snap->unread = "SPEC_CTRL";
 }
 
 /**
@@ -213,6 +217,11 @@ bool snapshot_same(struct sweep *s, const struct snapshot *before, const struct 
 	if (before->user_cr3 != after->user_cr3) {
 		snprintf(text, size, "the CR3 of the next exit is %#llx, was %#llx",
 			 after->user_cr3, before->user_cr3);
+		return false;
+	}
+	if (before->spec_ctrl != after->spec_ctrl) {
+		snprintf(text, size, "SPEC_CTRL is %#llx, was %#llx", after->spec_ctrl,
+			 before->spec_ctrl);
 		return false;
 	}
 	return true;
