@@ -317,12 +317,13 @@ static bool report(const struct sweep *s, FILE *f)
 static void complain(void)
 {
 	fputs("Usage: sweep --programs DIR [option...]\n"
-	      "   or: sweep --report --vmlinux FILE --uncovered FILE COVER...\n"
+	      "   or: sweep --report --vmlinux FILE --uncovered FILE [--also COVER] COVER...\n"
 	      "  --programs DIR    the guest's programs, with symbols\n"
 	      "  --run LIST        those that run, parted by blanks (all)\n"
 	      "  --paths PATTERN   only paths with such names; several are parted by |\n"
 	      "  --kinds LIST      of nmi,mce,held,fault,int3,nested,db (all)\n"
 	      "  --not-isolated    the guest is not, and has one page table a process\n"
+	      "  --given-up        the same, but it was to be and enters the kernel so\n"
 	      "  --pcid            the guest has PCIDs in use\n"
 	      "  --model NAME      of the machine, models.txt ($PTI_MODEL)\n"
 	      "  --gdb SOCKET      of the gdbstub ($PTI_GDB)\n"
@@ -334,6 +335,7 @@ static void complain(void)
 	      "  --plant BREAK     SYMBOL|INSTRUCTION|BYTES: change that instruction of the guest\n"
 	      "  --cover FILE      write there which instructions were reached\n"
 	      "  --report          put such files together, say what none reached\n"
+	      "  --also COVER      such a file, of a kernel with the same entry code elsewhere\n"
 	      "  --uncovered FILE  why some need not be (sweep-uncovered.txt)\n",
 	      stderr);
 	exit(2);
@@ -439,6 +441,7 @@ int main(int argc, char **argv)
 		{ "paths", required_argument, NULL, 'o' },
 		{ "kinds", required_argument, NULL, 'k' },
 		{ "not-isolated", no_argument, NULL, 'N' },
+		{ "given-up", no_argument, NULL, 'G' },
 		{ "pcid", no_argument, NULL, 'i' },
 		{ "model", required_argument, NULL, 'n' },
 		{ "gdb", required_argument, NULL, 'g' },
@@ -450,12 +453,13 @@ int main(int argc, char **argv)
 		{ "cover", required_argument, NULL, 'c' },
 		{ "report", no_argument, NULL, 'r' },
 		{ "uncovered", required_argument, NULL, 'u' },
+		{ "also", required_argument, NULL, 'a' },
 		{ }
 	};
 	const char *gdb = env("PTI_GDB"), *mem = env("PTI_MEM"), *mb = env("PTI_MEM_MB");
 	const char *vmlinux = env("PTI_VMLINUX"), *model = env("PTI_MODEL");
 	const char *programs = NULL, *only = "*", *running = NULL, *out = NULL;
-	const char *cover = NULL, *uncovered = NULL, *breaks = NULL;
+	const char *cover = NULL, *uncovered = NULL, *also = NULL, *breaks = NULL;
 	struct sweep *s = &sweep;
 	enum vm_result result;
 	bool complete, reporting = false;
@@ -483,6 +487,10 @@ int main(int argc, char **argv)
 			break;
 		case 'N':
 			s->isolated = false;
+			break;
+		case 'G':
+			s->isolated = false;
+			s->heads = true;
 			break;
 		case 'i':
 			s->pcid = true;
@@ -517,6 +525,9 @@ int main(int argc, char **argv)
 		case 'u':
 			uncovered = optarg;
 			break;
+		case 'a':
+			also = optarg;
+			break;
 		default:
 			complain();
 		}
@@ -526,7 +537,7 @@ int main(int argc, char **argv)
 			complain();
 		if (symbols_read(&s->syms, vmlinux))
 			return 2;
-		return cover_report(s, uncovered, argv + optind, argc - optind);
+		return cover_report(s, uncovered, also, argv + optind, argc - optind);
 	}
 	if (!programs || optind != argc || !*gdb || !*mem || !*mb || !*vmlinux)
 		complain();

@@ -166,6 +166,7 @@ struct sweep {
 	char vendor;		/* of the CPU: 'a' AMD, 'i' Intel */
 	__u64 percpu;		/* base of CPU 0's area */
 	bool isolated;		/* or should be: roots come in pairs */
+	bool heads;		/* not isolated, but entered as if it were */
 	bool pcid;		/* PCIDs are in use */
 	__u64 spec_ctrl;	/* what the kernel runs with if it uses IBRS, or 0 */
 	__u64 rdmsr;		/* such an instruction of the swept text */
@@ -271,7 +272,7 @@ int plant(struct sweep *s, const char *what);
 
 /* sweep_cover.c */
 int cover_write(const struct sweep *s, const char *file);
-int cover_report(struct sweep *s, const char *uncovered, char **files, int n);
+int cover_report(struct sweep *s, const char *uncovered, const char *also, char **files, int n);
 
 /* sweep_alt.c */
 const void *image_at(const struct symbols *syms, __u64 addr, size_t n);

@@ -14,8 +14,8 @@ Usage: sweep.sh [OPTION...]
                    (minutes); otherwise an NMI at each instruction of what one machine has
   --image DIR      where bzImage and vmlinux are (default: build)
   --machine NAME   only this one: intel, nofsgsbase, bhi, pcid, ibrs, ibrs-pcid, ibpb,
-                   amd, amd-pcid, amd-no32, amd-zen2, amd-ibpb, nopti, ibrs-nopti or
-                   amd-nopti
+                   amd, amd-pcid, amd-no32, amd-zen2, amd-ibpb, nopti, ibrs-nopti,
+                   amd-nopti or given-up (of the kernel with KUnit, in kunit of DIR)
   --paths PATTERN  only paths with such names; several are parted by |
   --kinds LIST     of nmi,mce,held,fault,int3,nested,db
   --append "..."   kernel parameters, behind those of the machine
@@ -34,7 +34,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 all="intel nofsgsbase bhi pcid ibrs ibrs-pcid ibpb amd amd-pcid amd-no32 amd-zen2 amd-ibpb"
-all="$all nopti ibrs-nopti amd-nopti"
+all="$all nopti ibrs-nopti amd-nopti given-up"
 image=$build full= machines= paths= kinds=nmi limit= some= extra= plant=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -54,6 +54,10 @@ while [ $# -gt 0 ]; do
 	esac
 	shift 2
 done
+if [ "$full" ] && [ ! -r "$image/kunit/bzImage" ]; then
+	echo "sweep: left out: given-up, whose kernel is not in $image/kunit (\"make kunit-kernel\")"
+	all=${all% given-up}
+fi
 : "${machines:=$([ "$full" ] && echo "$all" || echo intel)}"
 : "${limit:=$([ "$full" ] && echo 700 || echo 800)}"
 for f in bzImage vmlinux; do
@@ -78,6 +82,7 @@ all64="entry_syscall_64 entry_fault_64 entry_trap_64 espfix_64 noldt_64 sigctx_6
 # one_machine NAME: run its guest; what the sweep says is in the file of results.
 one_machine()
 {
+	kernel=$image
 	model=affected pti=pti=on append= these='*' not= injected=$kinds allow=$here/allow/sweep.txt
 	programs="vsys_64 $all64 entry_irq_64 entry_syscall_32 dbg_step_32"
 	case $1 in
@@ -103,7 +108,7 @@ one_machine()
 	# would take most of the time.
 	ibrs)
 		model=qemu-ibrs append="spectre_v2=ibrs spectre_bhi=off"
-		these='SYSCALL, *|SYSENTER, SYSRET exit|int80, 64-bit code|#PF|#DB from*|bad IRET, #GP|fork*|NMI, user table|#MC, user table|NMI in SYSRET*|#MC in IRET*'
+		these='SYSCALL, *|SYSENTER, SYSRET exit|int80, 64-bit code|#PF|#DB from*|bad IRET, #GP|fork*|NMI from*|NMI, *|#MC, user table|NMI in SYSRET*|#MC in IRET*'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 dbg_break_64 sigctx_64"
 		;;
 	ibrs-pcid)
@@ -115,7 +120,7 @@ one_machine()
 	# IBPB, on the ways in.
 	ibpb)
 		model=qemu-ibrs append=retbleed=ibpb
-		these='SYSCALL, SYSRET exit|SYSENTER, SYSRET exit|int80, 64-bit code|#PF|NMI, user table|bad IRET, #GP'
+		these='SYSCALL, SYSRET exit|SYSENTER, SYSRET exit|int80, 64-bit code|#PF|NMI from*|NMI, user table|bad IRET, #GP'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64"
 		[ -z "$full" ] || injected=nmi,mce
 		;;
@@ -137,11 +142,12 @@ one_machine()
 		model=amd-zen2 these='32-bit*|SYSCALL, *|#PF|NMI from*|NMI, *|NMI at*|NMI in *exit|timer from kernel|bad IRET*|load of GS'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 sigctx_64 dbg_ptrace_64"
 		;;
-	# The same where 32-bit SYSCALL is, and where returns are not forgotten by it.
+	# The same where 32-bit SYSCALL is, and where returns are not forgotten by it: an NMI goes
+	# through the loop for that itself, many times for each that is in it.
 	amd-ibpb)
-		model=amd-ibpb append=retbleed=ibpb these='32-bit SYSCALL, SYSRET exit|NMI, user table'
-		programs="entry_syscall_64 entry_syscall_32"
-		[ -z "$full" ] || injected=nmi,mce
+		model=amd-ibpb append=retbleed=ibpb these='32-bit SYSCALL, SYSRET exit'
+		programs=entry_syscall_32
+		[ -z "$full" ] || injected=db
 		;;
 	# What is patched in where nothing is isolated. The other kinds would not find more.
 	nopti)
@@ -158,8 +164,22 @@ one_machine()
 		model=amd pti=nopti not=--not-isolated these='32-bit*' programs=entry_syscall_32
 		[ -z "$full" ] || injected=nmi
 		;;
+	# Isolation given up at boot, for want of memory: entered by what it has put in place.
+	given-up)
+		model=affected not=--given-up kernel=$image/kunit allow=$tmp/allow
+		append="kunit.enable=0 pti_test_tables=0"
+		these='SYSCALL, SYSRET exit|SYSENTER, SYSRET exit|NMI, user table|#MC, user table|#DB from kernel|espfix, #DF*'
+		programs="entry_syscall_64 entry_syscall_32 dbg_break_64 espfix_64"
+		[ -z "$full" ] || injected=nmi,mce
+		cat "$here/allow/sweep.txt" - >"$allow" <<'END'
+page tables isolation: row [a-z_]+, CPU 0: no memory for page tables$
+page tables isolation: disabled \(the exposure could not be built\)$
+END
+		;;
 	*) die "no machine \"$1\"; there are: $all" ;;
 	esac
+	[ -r "$kernel/bzImage" ] ||
+		die "no $kernel/bzImage for the machine $1: \"make kunit-kernel\" makes it"
 	# Of a #DB the kernel says nothing, and what is declared has to come.
 	case $1:$injected:${paths:-$these} in
 	bhi:*|*:db:\**|*:db:*NMI*|*:db:*'#MC'*) ;;
@@ -180,7 +200,7 @@ END
 		set -- "$@" "$p $n"
 	done
 	run_rc=0
-	PROGRESS=${PROGRESS:-3} "$here/run.sh" --image "$image" --model $model --time "$limit" --name "sweep-$machine" \
+	PROGRESS=${PROGRESS:-3} "$here/run.sh" --image "$kernel" --model $model --time "$limit" --name "sweep-$machine" \
 		--append "$pti nokaslr no_timer_check $append $extra" --allow "$allow" \
 		--quiet --attach "sh '$tmp/attached'" \
 		/pti/sweep.sh 200 "$@" 3>&2 2>"$tmp/errors" &
@@ -209,7 +229,10 @@ done
 if [ "$full" ] && [ -z "$some" ]; then
 	covers=
 	for machine in $machines; do
-		covers="$covers $results/sweep-$machine.cover"
+		case $machine in
+		given-up) covers="--also $results/sweep-$machine.cover $covers" ;;
+		*) covers="$covers $results/sweep-$machine.cover" ;;
+		esac
 	done
 	cover=0
 	"$tmp/sweep" --report --vmlinux "$image/vmlinux" \

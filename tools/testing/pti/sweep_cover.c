@@ -161,6 +161,34 @@ static size_t unite(struct line *l, size_t n)
 	return out;
 }
 
+static bool same_word(const char *a, const char *b)
+{
+	size_t n = strcspn(a, " ");
+
+	return n == strcspn(b, " ") && !strncmp(a, b, n);
+}
+
+/*
+ * What was reached in another kernel, where it lies elsewhere: at the same place of a symbol.
+ * Operands differ by where things are.
+ */
+static int add_other(const char *name, struct line *l, size_t n)
+{
+	struct line *other = NULL;
+	size_t others = 0, i, j;
+
+	if (read_file(name, &other, &others))
+		return -1;
+	for (i = 0; i < others; i++)
+		for (j = 0; other[i].reached && j < n; j++)
+			if (l[j].offset == other[i].offset &&
+			    !strcmp(l[j].symbol, other[i].symbol) &&
+			    same_word(l[j].text, other[i].text))
+				l[j].reached = true;
+	free(other);
+	return 0;
+}
+
 static const char *family_of(const char *symbol)
 {
 	static const char * const families[] = {
@@ -172,13 +200,6 @@ static const char *family_of(const char *symbol)
 		if (!strncmp(symbol, families[i], strlen(families[i])))
 			return families[i];
 	return NULL;
-}
-
-static bool same_word(const char *a, const char *b)
-{
-	size_t n = strcspn(a, " ");
-
-	return n == strcspn(b, " ") && !strncmp(a, b, n);
 }
 
 /* One generated entry: to the end of the symbol, or, of the many in one symbol, behind its jump */
@@ -305,13 +326,14 @@ static struct excuse *excuse_for(struct excuse *e, int n, const struct line *l, 
  * cover_report() - put together what the guests left, and say what no path reached
  * @s:		the sweep, with the symbols of the kernel
  * @uncovered:	file with the reasons: symbol | first instruction | how many | reason
+ * @also:	file of cover_write() for another kernel with the same entry code, or NULL
  * @files:	of cover_write()
  * @n:		their number
  *
  * Return: 0, 1 if something was not reached and has no reason, or one for another number
  * of instructions, or if less than 95 % of .entry.text was, 2 if it cannot be told.
  */
-int cover_report(struct sweep *s, const char *uncovered, char **files, int n)
+int cover_report(struct sweep *s, const char *uncovered, const char *also, char **files, int n)
 {
 	static struct excuse excuses[128];
 	unsigned int total = 0, reached = 0, bare = 0, cannot = 0;
@@ -328,6 +350,8 @@ int cover_report(struct sweep *s, const char *uncovered, char **files, int n)
 	if (n_excuses < 0)
 		return 2;
 	lines = unite(l, lines);
+	if (also && add_other(also, l, lines))
+		return 2;
 	lines = unite_families(l, lines);
 	for (i = 0; i < lines; i = j) {
 		struct excuse *e;

@@ -23,7 +23,8 @@ __u64 symbol_addr(const struct sweep *s, const char *name)
  * @name:	what the base calls it, or a label in a tail
  *
  * An isolated kernel has heads of its own for some, and tails; those with PCID end in
- * "_pcid".
+ * "_pcid".  One that has given isolation up keeps those heads whose exceptions have stacks
+ * of their own.
  *
  * Return: the address, or 0 where the kernel has no such symbol.
  */
@@ -31,11 +32,12 @@ __u64 way_addr(const struct sweep *s, const char *name)
 {
 	static const struct {
 		const char *base, *isolated;
+		bool kept;
 	} ways[] = {
-		{ "asm_exc_nmi", "isolated_exc_nmi" },
-		{ "asm_exc_machine_check", "isolated_exc_machine_check" },
-		{ "asm_exc_debug", "isolated_exc_debug" },
-		{ "asm_exc_double_fault", "isolated_exc_double_fault" },
+		{ "asm_exc_nmi", "isolated_exc_nmi", true },
+		{ "asm_exc_machine_check", "isolated_exc_machine_check", true },
+		{ "asm_exc_debug", "isolated_exc_debug", true },
+		{ "asm_exc_double_fault", "isolated_exc_double_fault", true },
 		{ "entry_SYSCALL_64", "isolated_SYSCALL_64" },
 		{ "entry_SYSENTER_compat", "isolated_SYSENTER_compat" },
 		{ "entry_SYSCALL_compat", "isolated_SYSCALL_compat" },
@@ -49,8 +51,8 @@ __u64 way_addr(const struct sweep *s, const char *name)
 	__u64 addr;
 	size_t i;
 
-	for (i = 0; s->isolated && i < ARRAY_SIZE(ways); i++) {
-		if (strcmp(ways[i].base, name))
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		if (strcmp(ways[i].base, name) || !(s->isolated || (s->heads && ways[i].kept)))
 			continue;
 		snprintf(with_pcid, sizeof(with_pcid), "%s_pcid", ways[i].isolated);
 		addr = s->pcid ? symbol_addr(s, with_pcid) : 0;

@@ -147,7 +147,8 @@ pcid-test: deps ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, ag
 
 # All of it, or what is asked for, on one machine.
 SWEEP_ON = $(or $(MACHINE),$(if $(PATHS)$(KINDS),intel))
-SWEEP_NEEDS = $(if $(filter %pcid ibrs% %ibpb,$(or $(SWEEP_ON),pcid)),qemu-pcid)
+SWEEP_NEEDS = $(if $(filter %pcid ibrs% %ibpb,$(or $(SWEEP_ON),pcid)),qemu-pcid) \
+	$(if $(filter given-up,$(or $(SWEEP_ON),given-up)),kunit-kernel)
 
 nmi-sweep: audit-kernel initramfs $(SWEEP_NEEDS) ## inject an NMI, #MC or #DB at every instruction of the entry code, on each machine (minutes)
 	@$(BED)/sweep.sh --image $(IMAGE) $(if $(SWEEP_ON),--machine $(SWEEP_ON) \
