@@ -15,7 +15,8 @@ Usage: sweep.sh [OPTION...]
   --image DIR      where bzImage and vmlinux are (default: build)
   --machine NAME   only this one: intel, nofsgsbase, bhi, pcid, ibrs, ibrs-pcid, ibpb,
                    amd, amd-pcid, amd-no32, amd-zen2, amd-ibpb, nopti, ibrs-nopti,
-                   amd-nopti or given-up (of the kernel with KUnit, in kunit of DIR)
+                   amd-nopti or given-up (of the kernel with KUnit, in kunit of DIR);
+                   amd-ibpb is not among those of --full
   --paths PATTERN  only paths with such names; several are parted by |
   --kinds LIST     of nmi,mce,held,fault,int3,nested,db
   --append "..."   kernel parameters, behind those of the machine
@@ -33,7 +34,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-all="intel nofsgsbase bhi pcid ibrs ibrs-pcid ibpb amd amd-pcid amd-no32 amd-zen2 amd-ibpb"
+all="intel nofsgsbase bhi pcid ibrs ibrs-pcid ibpb amd amd-pcid amd-no32 amd-zen2"
 all="$all nopti ibrs-nopti amd-nopti given-up"
 image=$build full= machines= paths= kinds=nmi limit= some= extra= plant=
 while [ $# -gt 0 ]; do
