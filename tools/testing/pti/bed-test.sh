@@ -105,6 +105,10 @@ counted	| long:one	| - | - | | host: echo >>build/ran |
 mended	| long:one	| - | - | | host: if test -e build/hangs; then echo >build/begun; sleep 1000; fi; test -e build/mended |
 slow	| long:two	| - | - | | host: sleep 4 |
 behind	| long:two	| - | - | | host: true |
+early	| long:three	| - | - | | host: sleep 2 |
+later	| long:three	| - | - | | host: sleep 2; test -e build/later |
+beside	| long:four	| - | - | | host: sleep 2 |
+besides	| long:four	| - | - | | host: sleep 2 |
 END
 git init -q "$tmp/bed/build/linux"
 new_kernel()
@@ -156,6 +160,20 @@ demand 1 "^  behind$" "and is named" suite --part two --part-time 2
 demand 1 "^0 passed, 2 failed" "and has failed" suite --part two --part-time 0
 demand 0 "^2 passed, 0 failed" "a part that has its time" suite --part two
 demand 2 "not a number of seconds" "a time that is none" suite --part two --part-time 1h
+demand 2 "not a number of seconds" "one of all parts that is none" suite --long --long-time ""
+
+# What a part has taken is read at its end. Each of its two rows has its time, both have not.
+demand 1 "^three  *[4-8]  *9  2 of 2" "a part's seconds" suite --part three --part-time 9
+: >"$tmp/bed/build/later"
+demand 1 "FAIL .* three: [4-9] s, the limit is 3 s" "more than the limit, over two runs" \
+	suite --part three --part-time 3
+demand 0 "^three  *[4-8]  *9  2 of 2" "less than it" suite --part three --part-time 9
+demand 0 "^four  *[23]  *3600  2 of 2" "rows that run at the same time" suite --part four --jobs 2
+demand 1 "FAIL .* total: [0-9]* s, the limit is 5 s" "more than the limit of all parts" \
+	suite --part four --long-time 5
+demand 0 "^total  *[0-9]*  *18000  8 of 8" "less than that" suite --long
+new_kernel 3
+demand 0 "^total  *[23]  *18000  2 of 8" "those of another kernel" suite --part four --jobs 2
 
 echo "1..$n"
 exit $bad

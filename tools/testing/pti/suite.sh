@@ -14,6 +14,7 @@ Usage: suite.sh [OPTION...]
                    the same tests
   --part-time N    the seconds that a part has (default: 3600, times PTI_SLOW); what does
                    not come to its end, or to its turn, in them has failed
+  --long-time N    the seconds that all parts have (default: 18000, times PTI_SLOW)
   --only PATTERN   only the cases whose name matches the shell pattern; can be repeated
   --image DIR      the kernel's directory (default: build)
   --jobs N         guests at a time (default: one more than processors, at most 3)
@@ -21,7 +22,9 @@ Usage: suite.sh [OPTION...]
 Exit status: 0 if nothing failed, 1 otherwise.
 
 A run of --long or --part that was interrupted goes on where it was, if there is no
---only: what has passed is remembered in build/suite.
+--only: what has passed is remembered in build/suite, and when it was run. At the end
+stands what each part has taken, and all of them, over such runs and without the time
+between them; more than the limit is a failure.
 END
 }
 
@@ -30,7 +33,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 tag='' part='' only='' image=$build list='' again=''
-part_time=$((3600 * ${PTI_SLOW:-1}))
+part_time=$((3600 * ${PTI_SLOW:-1})) long_time=$((18000 * ${PTI_SLOW:-1}))
 # One more, as guests that wait for a timer or a debugger leave a processor idle.
 jobs=$(($(nproc) + 1))
 [ "$jobs" -le 3 ] || jobs=3
@@ -48,6 +51,7 @@ while [ $# -gt 0 ]; do
 	--image) image=$(realpath -m "$2") ;;
 	--jobs) jobs=$2 ;;
 	--part-time) part_time=$2 ;;
+	--long-time) long_time=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
 	shift 2
@@ -55,6 +59,9 @@ done
 
 case $part_time in
 ""|*[!0-9]*) die "--part-time $part_time: not a number of seconds" ;;
+esac
+case $long_time in
+""|*[!0-9]*) die "--long-time $long_time: not a number of seconds" ;;
 esac
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/pti-suite.XXXXXX")
@@ -82,7 +89,7 @@ trap 'exit 143' TERM HUP
 {
 	rows "$here/models.txt" | sed 's/^/model|/'
 	rows "$here/cases.txt" | sed 's/^/case|/'
-} | awk -F'|' -v tag="$tag" -v part="$part" '
+} | awk -F'|' -v tag="$tag" -v part="$part" -v list_of_parts="$work/parts" '
 	function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
 	# What the kernel must decide, by the parameters and the CPU.
 	function status(model, cpus, par,	state, levels, pcid, invpcid, reason, bogus, n, word) {
@@ -132,11 +139,10 @@ trap 'exit 143' TERM HUP
 				in_part = "rest"
 			if (!(in_part in place)) {
 				place[in_part] = ++parts
+				part_name[parts] = in_part
 				names = names " " in_part
 			}
 		}
-		if (part != "" && in_part != part)
-			next
 		if ((tag == "normal" && tags ~ /long/) ||
 		    (tag ~ /quick|long/ && tags !~ tag))
 			next
@@ -176,6 +182,9 @@ trap 'exit 143' TERM HUP
 			if (name in done)
 				continue
 			done[name] = 1
+			cases[in_part]++
+			if (part != "" && in_part != part)
+				continue
 			print place[in_part] * 2 + (tags ~ /slow/ ? 0 : 1) "\t" name "\t" ms[m] "\t" cs[c] \
 				"\t" par "\t" prog "\t" trim($8) "\t" in_part
 		}
@@ -185,6 +194,8 @@ trap 'exit 143' TERM HUP
 			print "suite.sh: make test-long has no part \"" part "\"; there are:" names >"/dev/stderr"
 			exit 2
 		}
+		for (m = 1; m <= parts; m++)
+			print part_name[m] "\t" cases[part_name[m]] + 0 >list_of_parts
 	}' >"$work/all" || exit 2
 set -f
 sort -s -n -k1,1 "$work/all" | cut -f2- | while IFS= read -r line; do
@@ -219,6 +230,7 @@ if [ "$tag" = long ] && [ -z "$only" ]; then
 	mkdir -p "$passed"
 	depends=$(linux_tree "$work/index") || die "cannot read the tree of build/linux"
 	depends="$depends $(sum_of_tests) $image ${ACCEL:-tcg} ${PTI_SLOW:-1} ${SOAK_SECONDS:-}"
+	depends=$(echo "$depends" | cksum)
 fi
 # Of the guests, as it has lines of its own
 export PROGRESS=no
@@ -277,17 +289,18 @@ passed_earlier()
 		rm -f "$passed/$name"
 		return 1
 	fi
-	sed 1d "$passed/$name" >>"$work/results"
+	sed 1,2d "$passed/$name" >>"$work/results"
 	echo "$name" >>"$work/earlier"
 	printf '[%3d/%d] passed earlier  %s\n' "$number" "$total" "$name"
 }
 
-# remember: that the case has passed, if it has.
+# remember TIME: that the case has passed, if it has, and when it was run.
 remember()
 {
 	[ "$depends" ] || return 0
 	{
 		echo "$key"
+		printf '%s\t%s\n' "$depends" "$1"
 		results_of "$name"
 	} >"$work/new.$worker"
 	if grep -q '^ok' "$work/new.$worker" && ! grep -q '^FAIL' "$work/new.$worker"; then
@@ -491,12 +504,15 @@ worker()
 				continue
 			fi
 		fi
-		printf '%s\t%s\n' "$(now)" "$name" >"$work/now.$worker"
+		from=$(now)
+		printf '%s\t%s\n' "$from" "$name" >"$work/now.$worker"
 		case $programs in
 		host:*) one_host ;;
 		*) one_guest ;;
 		esac
-		remember
+		ran="$name	$in_part	$from	$(now)"
+		printf '%s\n' "$ran" >>"$work/times"
+		remember "$ran"
 	done
 }
 
@@ -504,6 +520,7 @@ worker()
 : >"$work/tap"
 : >"$work/ran"
 : >"$work/earlier"
+: >"$work/times"
 # A tab is a blank to read, which would join empty fields: a dash holds the place.
 sed -e ':a' -e 's/\t\t/\t-\t/;ta' -e 's/\t$/\t-/' "$work/cases" >"$work/todo"
 begun=$(now)
@@ -561,6 +578,43 @@ if [ "$tag" = normal ]; then
 	while IFS='	' read -r p what; do
 		result FAIL 0 "$p: $what: skipped on every model"
 	done <"$work/never"
+fi
+
+# time_of_parts: what each part has taken, now and in earlier runs for the same kernel and tests.
+# Cases that ran at the same time share it, and nothing counts in which none ran.
+time_of_parts()
+{
+	find "$passed" -type f -exec sed -s -n 2p {} + >"$work/earlier-times"
+	awk -F'\t' -v OFS='\t' -v same="$depends" '
+		FILENAME == ARGV[1] { again[$1] = 1; print; next }
+		$1 == same && !($2 in again) { print $2, $3, $4, $5 }' "$work/times" "$work/earlier-times" |
+		sort -t '	' -k3,3n >"$work/all-times"
+	awk -F'\t' -v limit="$part_time" -v all="$long_time" -v over="$work/over" '
+		function add(what) {
+			cases[what]++
+			from = $3 < end[what] ? end[what] : $3
+			if ($4 <= from)
+				return
+			took[what] += $4 - from
+			end[what] = $4
+		}
+		function say(what, limit, of) {
+			printf "%-12s %7d %7d  %d of %d\n", what, took[what] / 1000, limit, cases[what], of
+			if (int(took[what] / 1000) > limit)
+				printf "%s: %d s, the limit is %d s\n", what, took[what] / 1000,
+					limit >over
+		}
+		FILENAME == ARGV[1] { add($2); add("total"); next }
+		FNR == 1 { printf "%-12s %7s %7s  %s\n", "part", "seconds", "limit", "cases run" }
+		{ say($1, limit, $2); of += $2 }
+		END { say("total", all, of) }' "$work/all-times" "$work/parts"
+}
+: >"$work/over"
+if [ "$depends" ]; then
+	time_of_parts
+	while IFS= read -r text; do
+		result FAIL 0 "$text"
+	done <"$work/over"
 fi
 
 count()
