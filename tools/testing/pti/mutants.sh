@@ -84,9 +84,8 @@ kernel_mutant()
 	}
 	mutated=$(commit "$(git -C "$linux" write-tree)" "mutant")
 	rm -rf "$state/source"
-	(cd "$linux" && git checkout-index --prefix="$state/source/" arch/x86/mm/tlb.c \
-		arch/x86/mm/mm_internal.h arch/x86/mm/pti_tlb.h arch/x86/mm/pti_pcid.h \
-		arch/x86/include/asm/pti.h)
+	(cd "$linux" && git checkout-index --prefix="$state/source/" \
+		$("$here/tlb-explore.sh" --sources))
 	unset GIT_INDEX_FILE
 	[ "$caught_by" != tlb-explore ] || return 0
 	run "$top/base/kernel.sh" "mutant${variant:+-$variant}" "$mutated"

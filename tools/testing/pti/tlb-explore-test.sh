@@ -45,11 +45,12 @@ ended_by()
 }
 
 # A tree of which tlb.c is all that there is, and one that no compiler takes.
-mkdir -p "$tmp/bare/arch/x86/mm" "$tmp/broken/arch/x86/mm" "$tmp/broken/arch/x86/include/asm"
+mkdir -p "$tmp/bare/arch/x86/mm"
 : >"$tmp/bare/arch/x86/mm/tlb.c"
 : >"$tmp/bare/arch/x86/mm/mm_internal.h"
-for f in mm/mm_internal.h mm/pti_tlb.h mm/pti_pcid.h include/asm/pti.h; do
-	: >"$tmp/broken/arch/x86/$f"
+for f in $("$explore" --sources); do
+	mkdir -p "$tmp/broken/${f%/*}"
+	: >"$tmp/broken/$f"
 done
 echo "nonsense" >"$tmp/broken/arch/x86/mm/tlb.c"
 

@@ -9,7 +9,8 @@ usage()
 Usage: tlb-explore.sh [OPTION...]
 
 Explores every order in which two CPUs can switch, flush and be interrupted, with
-arch/x86/mm/tlb.c, pti_tlb.h and pti_pcid.h of the kernel tree as they are.
+arch/x86/mm/tlb.c, pti_tlb.h and pti_pcid.h of the kernel tree as they are, and
+the two functions of process_64.c and pti_tlb.c that switch linear-address masking on.
 
   --events N              operations and NMIs, at most (default: 3)
   --mms N                 mms that run, 1 to 3 (default: 3)
@@ -19,6 +20,7 @@ arch/x86/mm/tlb.c, pti_tlb.h and pti_pcid.h of the kernel tree as they are.
                           PCID: those that the kernel uses no PCID on
   --time SECONDS          so long, at most
   --memory MB             so much memory, at most (default: what is available)
+  --sources               print the files that it takes of the kernel tree, and end
 
 Exit status: 0 nothing found, 1 found, with the story, 2 could not tell. One that ends
 early, by --time, a signal or for want of memory, ends with 2, and with "PARTIAL, level L
@@ -34,12 +36,14 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+sources="arch/x86/mm/tlb.c arch/x86/mm/mm_internal.h arch/x86/mm/pti_tlb.h arch/x86/mm/pti_tlb.c
+	arch/x86/mm/pti_pcid.h arch/x86/include/asm/pti.h arch/x86/kernel/process_64.c"
 case " $* " in
 *" --help "*|*" -h "*) usage; exit ;;
+" --sources ") echo $sources; exit ;;
 esac
 source=${PTI_SOURCE:-$build/linux}
-for f in arch/x86/mm/tlb.c arch/x86/mm/mm_internal.h arch/x86/mm/pti_tlb.h \
-	 arch/x86/mm/pti_pcid.h arch/x86/include/asm/pti.h; do
+for f in $sources; do
 	[ -r "$source/$f" ] ||
 		die "no $source/$f: \"make tree\" makes it, PTI_SOURCE=DIR is another tree with the series"
 done
@@ -55,6 +59,8 @@ sed -n 's/^#include <\(.*\)>.*/\1/p' "$source/arch/x86/mm/tlb.c" "$source/arch/x
 	done
 mkdir -p "$tmp/include/asm"
 cp "$source/arch/x86/include/asm/pti.h" "$tmp/include/asm/pti.h"
+sed -n '/^void pti_enable_lam(/,/^}/p' "$source/arch/x86/mm/pti_tlb.c" >"$tmp/include/enable_lam.c"
+sed -n '/^static void enable_lam_func(/,/^}/p' "$source/arch/x86/kernel/process_64.c" >>"$tmp/include/enable_lam.c"
 
 # At addresses that are always the same, which are in what is hashed.
 tool=$tmp/tlb-explore

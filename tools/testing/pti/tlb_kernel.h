@@ -7,7 +7,7 @@
  * Per-CPU variables are plain ones, those of the CPU whose turn it is. What other
  * CPUs or the hardware see goes through functions of tlb_explore.c: shared_*() for
  * memory, hw_*() for the TLB. What isolation has no part in does nothing here:
- * branch prediction barriers, LAM, counters, tracing, the LDT, performance counters.
+ * branch prediction barriers, counters, tracing, the LDT, performance counters.
  */
 #ifndef TLB_KERNEL_H
 #define TLB_KERNEL_H
@@ -34,7 +34,8 @@ typedef uint64_t u64;
 #define PAGE_SIZE		(1UL << PAGE_SHIFT)
 #define X86_CR3_PCID_BITS	12
 #define X86_CR3_LAM_U48		(1UL << 62)
-#define X86_CR3_LAM_U57		(1UL << 61)
+#define X86_CR3_LAM_U57_BIT	61
+#define X86_CR3_LAM_U57		(1UL << X86_CR3_LAM_U57_BIT)
 #define CR3_NOFLUSH		(1UL << 63)
 #define CR3_PCID_MASK		0xfffUL
 #define CR3_ADDR_MASK		0x000ffffffffff000UL
@@ -143,6 +144,7 @@ struct mm_struct {
 	struct {
 		u64		ctx_id;
 		atomic64_t	tlb_gen;
+		unsigned long	lam_cr3_mask;
 		unsigned long	next_trim_cpumask;
 		int		perf_rdpmc_allowed;
 	} context;
@@ -159,10 +161,11 @@ extern struct mm_struct mms[NR_MMS];
 #define __sme_pa(pgd)		((unsigned long)(pgd))
 #define __pa(pgd)		((unsigned long)(pgd))
 #define __va(pa)		((pgd_t *)(pa))
-#define mm_lam_cr3_mask(mm)	((void)(mm), 0UL)
+#define mm_lam_cr3_mask(mm)	((mm)->context.lam_cr3_mask)
 #define mm_untag_mask(mm)	((void)(mm), -1UL)
-#define tlbstate_lam_cr3_mask()	0UL
-#define cpu_tlbstate_update_lam(lam, mask)	((void)(lam), (void)(mask))
+#define tlbstate_lam_cr3_mask()	((u64)this_cpu_read(cpu_tlbstate.lam) << X86_CR3_LAM_U57_BIT)
+#define cpu_tlbstate_update_lam(mask, untag)	\
+	((void)(untag), cpu_tlbstate.lam = (mask) >> X86_CR3_LAM_U57_BIT)
 #define switch_ldt(prev, next)	((void)(prev), (void)(next))
 #define mmu_notifier_arch_invalidate_secondary_tlbs(mm, start, end)	((void)(mm))
 
@@ -183,7 +186,8 @@ struct tlb_state {
 	u64			last_user_mm_spec;
 	u16			loaded_mm_asid;
 	u16			next_asid;
-	u32			zero;
+	u8			lam;
+	u8			zero[3];
 };
 
 struct tlb_state_shared {
@@ -214,6 +218,7 @@ unsigned long shared_read(unsigned int cpu, const void *var);
 #define this_cpu_ptr(ptr)		(ptr)
 #define this_cpu_read(var)		(var)
 #define this_cpu_and(var, val)		((var) &= (val))
+#define this_cpu_or(var, val)		((var) |= (val))
 #define this_cpu_add_return(var, val)	((var) += (val))
 #define this_cpu_write(var, val) do {			\
 	typeof(var) val_ = (val);			\

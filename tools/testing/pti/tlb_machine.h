@@ -87,7 +87,8 @@ struct state {
 	u8		gen[NR_MMS];
 	u8		cpumask[NR_MMS];
 	u8		absent;		/* mms whose PAGE_0 is not mapped */
-	u8		zero[7];
+	u8		masked;		/* mm A has linear-address masking on */
+	u8		zero[6];
 };
 
 static bool invlpg_keeps_globals;
@@ -276,6 +277,10 @@ static const char *rules(const struct state *s)
 			if (features[X86_FEATURE_PTI_PCID])
 				cr3 |= 1UL << PTI_USER_PCID_BIT |
 					(c->own.tlbstate.loaded_mm_asid + 1);
+			if (s->masked && c->own.task == MM_A)
+				cr3 |= X86_CR3_LAM_U57;
+			if ((c->cr3 ^ cr3) & X86_CR3_LAM_U57)
+				return "user mode has linear-address masking, or not, against its mm";
 			if (c->cr3 != cr3)
 				return "user mode runs on another CR3 than that of its mm and ASID";
 			if (held & KERNEL_BITS)

@@ -32,6 +32,9 @@ struct cpuinfo cpu_info;
 
 struct pti_pcid pti_pcid;
 
+/* enable_lam_func() of process_64.c and pti_enable_lam() of pti_tlb.c */
+#include "enable_lam.c"
+
 #include "tlb_machine.h"
 
 struct mm_struct mms[NR_MMS];
@@ -419,9 +422,10 @@ void hw_write_cr3(unsigned long cr3)
 	step();
 	own_cr3 = cr3 & ~CR3_NOFLUSH;
 	if (live) {
-		say("writes CR3: %s page table of %s, PCID %#lx, %s",
+		say("writes CR3: %s page table of %s, PCID %#lx, %s%s",
 		    on_user_table(cr3) ? "user" : "kernel", mm_name(mm_of(cr3)),
-		    cr3 & CR3_PCID_MASK, cr3 & CR3_NOFLUSH ? "no flush" : "flush");
+		    cr3 & CR3_PCID_MASK, cr3 & CR3_NOFLUSH ? "no flush" : "flush",
+		    cr3 & X86_CR3_LAM_U57 ? ", LAM" : "");
 		if (mm_of(cr3) == NR_MMS)
 			find("CR3 holds what is no page table");
 		if (cr3 & CR3_NOFLUSH && !pcide())
@@ -733,6 +737,14 @@ static void op_resume(unsigned int mm)
 	wake(mm_id(cpu_tlbstate.loaded_mm));
 }
 
+/* What mm_enable_lam() has each CPU do; whoever asks for it is its mm's only thread. */
+static void op_mask(unsigned int mm)
+{
+	irqs_off = true;
+	enable_lam_func(&mms[mm]);
+	irqs_off = false;
+}
+
 static void op_nmi(unsigned int mm)
 {
 	(void)mm;
@@ -804,9 +816,17 @@ static bool can_come(const struct state *s, unsigned int cpu, unsigned int mm)
 	return s->cpu[cpu].own.mode == OFFLINE && !s->cpu[!cpu].op;
 }
 
+/* tlb.c takes it that no CPU sleeps in an mm with linear-address masking. */
 static bool can_resume(const struct state *s, unsigned int cpu, unsigned int mm)
 {
-	return in_kernel(s, cpu, mm) && s->cpu[!cpu].own.mode == OFFLINE;
+	return in_kernel(s, cpu, mm) && s->cpu[!cpu].own.mode == OFFLINE && !s->masked;
+}
+
+/* Before the search, for where it starts */
+static bool not_now(const struct state *s, unsigned int cpu, unsigned int mm)
+{
+	(void)s, (void)cpu, (void)mm;
+	return false;
 }
 
 static const struct op {
@@ -834,6 +854,7 @@ static const struct op {
 	{ "comes back", op_online, can_come, false, false },
 	{ "sleeps and resumes", op_resume, can_resume, false, false },
 	{ "gets an NMI", op_nmi, in_kernel, false, false },
+	{ "is asked for linear-address masking of", op_mask, not_now, true, false },
 };
 
 #define OPS		(sizeof(ops) / sizeof(ops[0]))
@@ -898,6 +919,7 @@ static unsigned int run(struct state *s, struct move m)
 	own_cr3 = c->own.cr3;
 	own_task = c->own.task;
 	own_mode = c->own.mode;
+	mms[MM_A].context.lam_cr3_mask = s->masked ? X86_CR3_LAM_U57 : 0;
 	c->waits = false;
 	if (m.op) {
 		c->op = m.op;
@@ -935,13 +957,14 @@ static unsigned int run(struct state *s, struct move m)
  * Where a search starts. What takes several events to come to is among it, so that
  * what can go wrong from there is not far.
  */
-enum start { BOOTED, SETTLED, OWING, ALONE, STARTS };
+enum start { BOOTED, SETTLED, OWING, ALONE, MASKED, STARTS };
 
 static const char * const starts[STARTS] = {
 	[BOOTED] = "The machine has booted; each CPU is in the kernel, in a kernel thread.",
 	[SETTLED] = "Each CPU has run mm A and mm B and is in the kernel, in a task of mm A.",
 	[OWING] = "Each CPU runs mm B; CPU 1 owes mm A's user PCID a flush.",
 	[ALONE] = "CPU 1 is offline; CPU 0 has run mm A and mm B and is in a task of mm A.",
+	[MASKED] = "Each CPU is in a task of mm A, which has asked for linear-address masking.",
 };
 
 static void start(struct state *s, enum start kind);
@@ -998,6 +1021,11 @@ static void start(struct state *s, enum start kind)
 	if (kind == OWING) {
 		run_whole(s, kind, 1, op_free, MM_A);
 		run_whole(s, kind, 1, op_switch, MM_B);
+	}
+	if (kind == MASKED) {
+		s->masked = true;
+		for (cpu = 0; cpu < CPUS; cpu++)
+			run_whole(s, kind, cpu, op_mask, MM_A);
 	}
 }
 
