@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Does tlb-explore.sh say so when it cannot tell, and how far it came when it is ended?
+# Does tlb-explore.sh say so when it cannot tell, and how far it came when it is ended? And
+# does it see as many states as it has to, and the same when it is run again?
 #
 # Exit status: 0 it does, 1 it does not.
 
@@ -44,6 +45,17 @@ ended_by()
 	return "$ended"
 }
 
+# shellcheck disable=SC2317 # demand calls it
+# twice: what a search within the bound of "make test" says, if it says the same again.
+twice()
+{
+	for i in 1 2; do
+		"$explore" --events 2 >"$tmp/search" 2>/dev/null || return
+		sed 's/ *[0-9.]* s of CPU$//' "$tmp/search" >"$tmp/search-$i"
+	done
+	diff "$tmp/search-1" "$tmp/search-2" && cat "$tmp/search-1"
+}
+
 # A tree of which tlb.c is all that there is, and one that no compiler takes.
 mkdir -p "$tmp/bare/arch/x86/mm"
 : >"$tmp/bare/arch/x86/mm/tlb.c"
@@ -67,6 +79,7 @@ demand 2 "takes a number from 1 to .*\"0\"" "no time" "$explore" --time 0
 demand 2 "what is \"nonsense\"" "what is no option" "$explore" nonsense
 demand 0 '^[0-9]* distinct states, .* no NMIs$' "a search that comes to its end" \
 	"$explore" --events 1 --no-nmi --time 1000
+demand 0 '^[1-9][0-9]\{6,\} distinct states' "a million states and more, twice the same" twice
 demand 2 "$early" "a limit of time" "$explore" --events 200 --time 1
 demand 2 "$early" "a limit of memory" "$explore" --events 200 --memory 16
 demand 2 "$early" "a signal to the script, in the middle" ended_by TERM script

@@ -15,6 +15,10 @@
  * events are seen: there is no chance in it, two runs are the same. One that a signal,
  * --time or --memory ends early says so, and how far it came.
  *
+ * SPIN would not do: a c_code statement that calls a function of tlb.c is one step to it,
+ * with nothing in between. It would need a translation of tlb.c, or the functions taken
+ * apart, and a state vector written by hand; and it is tlb.c as shipped that has to be run.
+ *
  * A finding is what rules() of tlb_machine.h forbids, and a state from which a flush that
  * is waited for is never done.
  *
