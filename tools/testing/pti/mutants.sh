@@ -4,15 +4,6 @@
 # Does each test catch what it is there for? mutants/*.patch hold planted
 # breaks; each is applied to a copy, and the test that it names has to fail.
 #
-# Usage: mutants.sh [--by CASE | --sample N] [PATTERN]
-#
-#	--by CASE	only the mutants that name this case, and that case alone
-#	--sample N	N of the kernel's that no kernel is built for, as tlb-explore catches them,
-#			and N of the tests' that are caught in seconds. They are
-#			drawn by the sum of the kernel tree and the tests, anew after a change of
-#			them; what was caught earlier is planted again
-#	PATTERN		only the mutants whose name matches
-#
 # The head of a mutant, before the patch, says what breaks and has the lines
 #
 #	Caught-by: CASE		name of a case of cases.txt, or a pattern for several;
@@ -26,28 +17,60 @@
 #
 # A mutant of the kernel is built in build/mutant, from objects that the ones
 # before it left there, unless only tlb-explore is to catch it, which compiles the
-# sources (PTI_SOURCE, build/mutants/source). One of the repository runs in
+# sources (PTI_SOURCE). One of the repository runs in
 # build/mutants/checkout.
 # Breaks of the policy table are rows.mutants', which rows-mutate.sh plants in memory.
 # What was caught is remembered, so that an interrupted run goes on where it
 # was; a change of the mutant, of the kernel or of the tests makes it due again.
+
+usage()
+{
+	cat <<'END'
+Usage: mutants.sh [--by CASE | --sample N | --list] [PATTERN]
+  --by CASE    only the mutants that name this case, and that case alone
+  --sample N   N of the kernel's that no kernel is built for, as tlb-explore catches
+               them, and N of the tests' that are caught in seconds. They are drawn by
+               the sum of the kernel tree and the tests, anew after a change of them;
+               what was caught earlier is planted again
+  --list       print the names and end
+  PATTERN      only the mutants whose name matches
+
+Environment: BUILD=DIR replaces build, J=N jobs, CCACHE_DIR=DIR is where objects are
+cached (default: build/ccache).
+Exit status: 0 each is caught, 1 one is not, 2 could not tell.
+END
+}
 
 set -eu
 set -f
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-by= sample=
-case ${1:-} in
---by) by=$2; shift 2 ;;
---sample)
-	sample=$2
+by= sample= list=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--list) list=1; shift; continue ;;
+	--help|-h) usage; exit ;;
+	-*) [ $# -ge 2 ] || die "unknown option or no value: $1 (--help lists them)" ;;
+	*) break ;;
+	esac
+	case $1 in
+	--by) by=$2 ;;
+	--sample) sample=$2 ;;
+	*) die "unknown option $1 (--help lists them)" ;;
+	esac
 	shift 2
-	# Not among those of a suite that this may be a case of
-	LOGS=$logs/mutants/sample
-	export LOGS
-	;;
+done
+[ $# -le 1 ] || die "more than one pattern (--help explains)"
+case ${sample:-1} in
+*[!0-9]*) die "--sample $sample: not a number" ;;
 esac
+if [ "$by$sample" ]; then
+	# Not among those of a suite that this may be a case of
+	logs=$logs/mutants/${by:-sample}
+	LOGS=$logs
+	export LOGS
+fi
 # Cases that look at nothing but the host, or at the kernel that is there.
 cheap=" audit-test pcid bench-report "
 pattern=${1:-*}
@@ -83,8 +106,8 @@ kernel_mutant()
 		return 1
 	}
 	mutated=$(commit "$(git -C "$linux" write-tree)" "mutant")
-	rm -rf "$state/source"
-	(cd "$linux" && git checkout-index --prefix="$state/source/" \
+	rm -rf "$tmp/source"
+	(cd "$linux" && git checkout-index --prefix="$tmp/source/" \
 		$("$here/tlb-explore.sh" --sources))
 	unset GIT_INDEX_FILE
 	[ "$caught_by" != tlb-explore ] || return 0
@@ -134,7 +157,7 @@ judge()
 		suite=$here/suite.sh
 		image=$build/mutant
 		beside=$build
-		sources=$state/source
+		sources=$tmp/source
 		green=$build
 		case $variant in
 		config-*)
@@ -202,7 +225,13 @@ for patch in "$here"/mutants/*.patch; do
 	esac
 done
 set -f
-[ $# -gt 0 ] || die "no mutant matches \"$pattern\"${by:+ and names $by}"
+[ $# -gt 0 ] || die "no mutant matches \"$pattern\"${by:+ and names $by} (--list prints them)"
+if [ "$list" ]; then
+	for patch; do
+		basename "$patch" .patch
+	done
+	exit
+fi
 [ -d "$linux/.git" ] || die "no build/linux: \"make tree\" makes it"
 
 base=$(commit "$(linux_tree "$tmp/index")" "what the mutants start from")

@@ -13,7 +13,7 @@ Usage: rows-mutate.sh [OPTION...] [PATTERN]
   PATTERN    only the breaks whose name, "ROW CHANGE", matches
   --sample   three of them: one that the kernel refuses, one that the audit finds and
              one of which the guest dies, drawn anew after a change of table or tests
-  --list     print the names and end
+  --list     print the names, and who has to see each, and end
 The kernel is that of $PTI_IMAGE (default: build), with kunit/ beside it for the rows
 of run time. What was seen is remembered, so that an interrupted run goes on where it was.
 Exit status: 0 each was seen, 1 one was not, 2 could not tell.
@@ -39,20 +39,10 @@ done
 pattern=${1:-*}
 [ $# -le 1 ] || die "more than one pattern (--help explains)"
 image=${PTI_IMAGE:-$build}
-[ -r "$image/vmlinux" ] || die "no $image/vmlinux: \"make kernel\" makes it"
 header=$top/arch/x86/mm/pti_exposure.h
 state=$build/mutants/rows
 mkdir -p "$state" "$logs/rows"
 work_dir
-
-# The form of the rows is the kernel's own.
-{
-	echo '#define BIT(n) (1U << (n))'
-	sed -n '/^enum pti_where {/,/^};/p; /^#define PTI_/p; /^struct pti_row {/,/^};/p' "$header"
-} >"$tmp/rows.h"
-${HOSTCC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -include "$tmp/rows.h" \
-	-o "$tmp/rows_plant" "$here/rows_plant.c" "$here/walk_remote.c" "$here/walk_syms.c" ||
-	die "cannot build rows_plant.c"
 
 # One break a line: its name, who sees it, what is said, and the kernel's parameters.
 rows "$here/rows.mutants" | awk -F'|' -v OFS='|' '
@@ -67,6 +57,27 @@ rows "$here/rows.mutants" | awk -F'|' -v OFS='|' '
 			print row[i] " " change[j], trim($3), text, trim($5)
 		}
 	}' >"$tmp/all" || exit 2
+while IFS='|' read -r name who rest; do
+	# shellcheck disable=SC2254 # a pattern is what it is meant to be
+	case $name in
+	$pattern) printf '%s|%s|%s\n' "$name" "$who" "$rest" ;;
+	esac
+done <"$tmp/all" >"$tmp/wanted"
+[ -s "$tmp/wanted" ] || die "no break matches \"$pattern\" (--list prints them)"
+if [ "$list" ]; then
+	cut -d'|' -f1,2 "$tmp/wanted" | tr '|' '\t'
+	exit
+fi
+
+[ -r "$image/vmlinux" ] || die "no $image/vmlinux: \"make kernel\" makes it"
+# The form of the rows is the kernel's own.
+{
+	echo '#define BIT(n) (1U << (n))'
+	sed -n '/^enum pti_where {/,/^};/p; /^#define PTI_/p; /^struct pti_row {/,/^};/p' "$header"
+} >"$tmp/rows.h"
+${HOSTCC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -include "$tmp/rows.h" \
+	-o "$tmp/rows_plant" "$here/rows_plant.c" "$here/walk_remote.c" "$here/walk_syms.c" ||
+	die "cannot build rows_plant.c"
 cut -d'|' -f1 "$tmp/all" | sort >"$tmp/named"
 PTI_VMLINUX=$image/vmlinux "$tmp/rows_plant" --list >"$tmp/possible" ||
 	die "no table of the exposure in $image/vmlinux: \"make kernel\" makes one that has it"
@@ -77,12 +88,6 @@ diff "$tmp/possible" "$tmp/named" >"$tmp/diff" || {
 }
 
 tests=$( (sum_of_tests; cksum <"$image/vmlinux") | cksum | cut -d' ' -f1)
-while IFS='|' read -r name who rest; do
-	# shellcheck disable=SC2254 # a pattern is what it is meant to be
-	case $name in
-	$pattern) printf '%s|%s|%s\n' "$name" "$who" "$rest" ;;
-	esac
-done <"$tmp/all" >"$tmp/wanted"
 if [ "$sample" ]; then
 	while IFS='|' read -r name who rest; do
 		echo "$(echo "$tests $name" | cksum | cut -d' ' -f1)|$name|$who|$rest"
@@ -92,11 +97,7 @@ if [ "$sample" ]; then
 	mv "$tmp/drawn" "$tmp/wanted"
 fi
 total=$(wc -l <"$tmp/wanted")
-[ "$total" -gt 0 ] || die "no break matches \"$pattern\" (--list prints them)"
-if [ "$list" ]; then
-	cut -d'|' -f1 "$tmp/wanted"
-	exit
-fi
+[ "$total" -gt 0 ] || die "nothing that matches \"$pattern\" is for a sample"
 
 # said TEXT: whether something in what came of the break says so.
 said()

@@ -29,7 +29,8 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes bench bench-figures bench-check bench-hw qemu-series rows-mutants qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options deps-more debug-kernel help-options
+	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes bench bench-figures bench-check bench-hw qemu-series rows-mutants qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options \
+	mutant-options rows-options mutants-list deps-more debug-kernel help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -167,14 +168,24 @@ tlb-explore: tree ## explore all that tlb.c and the PCID state can do on two CPU
 	@$(if $(OPTIONS),$(BED)/tlb-explore.sh $(OPTIONS),$(BED)/tlb-explore.sh --events 2 && \
 		$(BED)/tlb-explore.sh --events 3 --no-nmi)
 
-tlb-explore-bugs: tree ## plant each bug of the flushes, see the explorer tell of it
+# The names are looked at before anything is built.
+mutant-options:
+	@$(BED)/mutants.sh $(if $(filter tlb-explore-bugs,$(MAKECMDGOALS)),--by tlb-explore) --list "$(MUTANT)" >/dev/null
+
+rows-options:
+	@$(BED)/rows-mutate.sh --list $(if $(MUTANT),"$(MUTANT)") >/dev/null
+
+tlb-explore-bugs: mutant-options tree ## plant each bug of the flushes, see the explorer tell of it
 	@$(BED)/mutants.sh --by tlb-explore "$(MUTANT)"
 
-mutants: kernel stock stripped kunit-kernel corners-kernel initramfs qemu-pcid ## plant each known break, see its test fail (MUTANT=name: that one)
+mutants: mutant-options kernel stock stripped kunit-kernel corners-kernel initramfs qemu-pcid ## plant each known break, see its test fail (MUTANT=name: that one)
 	@$(BED)/mutants.sh "$(MUTANT)"
 
-rows-mutants: kernel kunit-kernel initramfs ## plant each break of the exposure table in a guest's memory (MUTANT=pattern of "ROW CHANGE")
+rows-mutants: rows-options kernel kunit-kernel initramfs ## plant each break of the exposure table in a guest's memory (MUTANT=pattern of "ROW CHANGE")
 	@$(BED)/rows-mutate.sh $(if $(MUTANT),"$(MUTANT)")
+
+mutants-list: ## list every break that is planted by these and by the other tables, with its check, and count them
+	@$(BED)/mutants-list.sh
 
 include $(BED)/audit.mk
 
@@ -194,7 +205,7 @@ help-options:
 	@echo "  CONFIG=NAME          for test-configs, deb and deb-test: that row of configs.txt"
 	@echo "  SOAK_SECONDS=N       for the parts soak and load: so long, instead of 1800 (on Bochs 300,"
 	@echo "                       under load 1200)"
-	@echo "  MUTANT=PATTERN       for mutants and tlb-explore-bugs: only those"
+	@echo "  MUTANT=PATTERN       for mutants, rows-mutants and tlb-explore-bugs: only those"
 	@echo "  OPTIONS=\"...\"        for tlb-explore, left and bench: their own (OPTIONS=--help lists them)"
 	@echo "  VMLINUX=FILE         for entry-check: that kernel, with symbols; FEATURES=FILE:"
 	@echo "                       its cpufeatures.h, if it is not the one of build/linux"
