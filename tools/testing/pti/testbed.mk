@@ -151,7 +151,7 @@ SWEEP_ON = $(or $(MACHINE),$(if $(PATHS)$(KINDS),intel))
 SWEEP_NEEDS = $(if $(filter %pcid ibrs% %ibpb,$(or $(SWEEP_ON),pcid)),qemu-pcid) \
 	$(if $(filter given-up,$(or $(SWEEP_ON),given-up)),kunit-kernel)
 
-nmi-sweep: audit-kernel initramfs $(SWEEP_NEEDS) ## inject an NMI, #MC or #DB at every instruction of the entry code, on each machine (minutes)
+nmi-sweep: audit-kernel initramfs $(SWEEP_NEEDS) ## inject an NMI, #MC or #DB at every instruction of the entry code, on each machine (half an hour; PATHS=: one path, minutes)
 	@$(BED)/sweep.sh --image $(IMAGE) $(if $(SWEEP_ON),--machine $(SWEEP_ON) \
 		$(if $(PATHS),--paths '$(PATHS)') $(if $(KINDS),--kinds $(KINDS)),--full)
 
