@@ -175,5 +175,13 @@ demand 0 "^total  *[0-9]*  *18000  8 of 8" "less than that" suite --long
 new_kernel 3
 demand 0 "^total  *[23]  *18000  2 of 8" "those of another kernel" suite --part four --jobs 2
 
+# A script that names --help has it.
+for script in $(cd "$here" && grep -l -e '(--help' ./*.sh); do
+	demand 0 "^[A-Z]" "${script#./} --help" "$here/$script" --help
+done
+demand 2 "no mutant matches" "an unknown mutant" "$here/mutants.sh" --list nonsense
+demand 2 "no break matches" "an unknown break of the table" "$here/rows-mutate.sh" --list nonsense
+demand 0 "^planted breaks  *[1-9]" "a count of all that is planted" "$here/mutants-list.sh"
+
 echo "1..$n"
 exit $bad

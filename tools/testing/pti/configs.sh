@@ -4,15 +4,29 @@
 # Build each configuration of configs.txt, without a warning, and run its cases on
 # it. Goes on where it was: what has passed is remembered in build/config/passed,
 # and is due again when the kernel, the row or a test changes.
-#
-# Usage: configs.sh [PATTERN]	only the configurations whose name matches
-# Exit status: 0 all pass, 1 one does not, 2 could not tell.
+
+usage()
+{
+	cat <<'END'
+Usage: configs.sh [PATTERN]
+  PATTERN    only the configurations of configs.txt whose name matches
+
+Environment: BUILD=DIR replaces build, J=N jobs, CCACHE_DIR=DIR is where objects are
+cached (default: build/ccache). Packages are installed and tested as root.
+Exit status: 0 all pass, 1 one does not, 2 could not tell.
+END
+}
 
 set -eu
 set -f
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
+case ${1:-} in
+--help|-h) usage; exit ;;
+-*) die "unknown option $1 (--help explains)" ;;
+esac
+[ $# -le 1 ] || die "more than one pattern (--help explains)"
 pattern=${1:-*}
 state=$build/config/passed
 [ -d "$build/linux/.git" ] || die "no build/linux: \"make tree\" makes it"

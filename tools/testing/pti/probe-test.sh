@@ -7,9 +7,20 @@
 # tlb-page-kept demands the numbers that are printed here if something is: 0 still of the
 # one, which has no PCIDs, and 99 % or more of the other, of the pages that are changed
 # one at a time in ways that flush each of them singly.
-#
-# Environment: PTI_IMAGE=DIR replaces build.
-# Exit status: 0 nothing was stale, 1 something was, 2 could not tell.
+
+usage()
+{
+	cat <<'END'
+Usage: probe-test.sh
+
+Counts the pages that a missing flush leaves in reach, on the models affected and
+qemu-pcid. TAP, with the counts.
+
+Environment: PTI_IMAGE=DIR is where kunit/bzImage is (default: build), BUILD=DIR
+replaces build.
+Exit status: 0 nothing was stale, 1 something was, 2 could not tell.
+END
+}
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,6 +28,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 case ${1:-} in
 "") ;;
+--help|-h) usage; exit ;;
 *) die "unknown option $1 (--help explains)" ;;
 esac
 image=${PTI_IMAGE:-$build}/kunit

@@ -5,10 +5,20 @@
 # from qemu/cover-letter.txt, of which the first line is the subject; and have QEMU's
 # own checkpatch.pl look at each. What it may say is in qemu/checkpatch.txt. The source
 # is what qemu.sh has unpacked, and what it builds.
-#
-# Usage: qemu-series.sh
-# Environment: AUTHOR="NAME <ADDRESS>"	who the mails are from, and who signs them off
-# Exit status: 0 checkpatch is content, 1 it is not, 2 there are no mails.
+
+usage()
+{
+	cat <<'END'
+Usage: qemu-series.sh
+
+Writes the patches in qemu/ as mails to build/qemu/series, with a cover letter, and has
+QEMU's checkpatch.pl look at each.
+
+Environment: AUTHOR="NAME <ADDRESS>" is who the mails are from, and who signs them off;
+BUILD=DIR replaces build.
+Exit status: 0 checkpatch is content, 1 it is not, 2 there are no mails.
+END
+}
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,6 +26,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 case ${1:-} in
 "") ;;
+--help|-h) usage; exit ;;
 *) die "unknown option $1 (--help explains)" ;;
 esac
 need git git

@@ -5,14 +5,25 @@
 # tests/tcg/x86_64/system: pcid.c, which follows the Intel SDM on what a TLB has to
 # forget, on CPUs with the features and without, and on two CPUs; and spec-ctrl.c, on
 # which accesses of two MSRs are valid. TAP, with what they check as subtests.
-#
-# Usage: qemu-test.sh [QEMU]	another emulator than build/qemu's
+
+usage()
+{
+	cat <<'END'
+Usage: qemu-test.sh [QEMU]
+
+Tests build/qemu/qemu-system-x86_64, or another emulator, on each of some CPUs.
+
+Environment: BUILD=DIR replaces build, CC=gcc is the compiler of the test's program.
+Exit status: 0 all checks pass, 1 one does not, 2 could not tell.
+END
+}
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 case ${1:-} in
+--help|-h) usage; exit ;;
 -*) die "unknown option $1 (--help explains)" ;;
 esac
 qemu=${1:-$build/qemu/qemu-system-x86_64}

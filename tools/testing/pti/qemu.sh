@@ -4,10 +4,21 @@
 # Build the emulator that can show a missing flush: Debian's QEMU source with
 # the patches in qemu/, which give its x86 emulation PCIDs and a TLB that
 # keeps translations for as long as the architecture lets a CPU keep them.
-# Only the machine "pc" is built, into build/qemu. What is done is not done
-# again; an interrupted run goes on where it was.
-#
-# Usage: qemu.sh	(environment: J=N jobs, BUILD=DIR replaces build)
+# Only the machine "pc" is built, into build/qemu.
+
+usage()
+{
+	cat <<'END'
+Usage: qemu.sh
+
+Builds build/qemu/qemu-system-x86_64 of Debian's QEMU source and the patches in qemu/.
+What is done is not done again; an interrupted run goes on where it was.
+
+Environment: J=N jobs (default: one a processor), BUILD=DIR replaces build,
+CCACHE_DIR=DIR is where objects are cached (default: build/ccache).
+Exit status: 0 it is built, 2 it could not be.
+END
+}
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,6 +26,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 case ${1:-} in
 "") ;;
+--help|-h) usage; exit ;;
 *) die "unknown option $1 (--help explains)" ;;
 esac
 need dpkg-source dpkg-dev

@@ -3,26 +3,40 @@
 #
 # Soak the debug configuration of configs.txt under Debian's stress-ng, CPU
 # hotplug, LDTs and perf (guest/soak.sh); the log must hold no report.
-#
-# Usage: soak.sh [--load] [MODEL]
-#
-#	--load		also under Debian's trinity, with memory short (guest/fuzz.sh,
-#			guest/pressure.sh), with 1000 NMIs a second over all CPUs, of which
-#			they have to take a tenth at least, as the guest stands still at times
-#			and what it has not taken by the next is one with that; and
-#			what user mode can reach is compared from outside at random
-#			instants (audit.sh --beside), 10^4 times in 1200 s of the guest,
-#			which stands still meanwhile, and in proportion
-#
-# SOAK_SECONDS=N in the environment: so long, instead of 1800, or 300 on Bochs, or
-# 1200 with --load.
+
+usage()
+{
+	cat <<'END'
+Usage: soak.sh [--load] [MODEL]
+  MODEL      the machine, from models.txt (default: affected)
+  --load     also under Debian's trinity, with memory short (guest/fuzz.sh,
+             guest/pressure.sh), with 1000 NMIs a second over all CPUs, of which
+             they have to take a tenth at least, as the guest stands still at times
+             and what it has not taken by the next is one with that; and
+             what user mode can reach is compared from outside at random
+             instants (audit.sh --beside), 10^4 times in 1200 s of the guest,
+             which stands still meanwhile, and in proportion
+
+Environment: SOAK_SECONDS=N is how long (default: 1800, on Bochs 300, with --load 1200),
+PTI_IMAGE=DIR where config/debug/bzImage is (default: build), BUILD=DIR replaces build.
+Exit status: 0 nothing found, 1 findings, 2 could not tell.
+END
+}
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 load=
-[ "${1:-}" != --load ] || { load=1; shift; }
+while [ $# -gt 0 ]; do
+	case $1 in
+	--load) load=1; shift ;;
+	--help|-h) usage; exit ;;
+	-*) die "unknown option $1 (--help explains)" ;;
+	*) break ;;
+	esac
+done
+[ $# -le 1 ] || die "more than one model (--help explains)"
 model=${1:-affected}
 image=${PTI_IMAGE:-$build}/config/debug
 [ -r "$image/bzImage" ] || die "no $image/bzImage: \"make test-configs CONFIG=debug\" makes it"
