@@ -13,12 +13,18 @@
 #
 # Each has to be one report, of symbols and registers that can be, with an end.
 #
-# Usage: entry-oops.sh [PLACE...]	(all)
+# Usage: entry-oops.sh [--model NAME] [PLACE...]	(affected; all)
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 image=${PTI_IMAGE:-$build}
+model=affected
+[ "${1:-}" != --model ] || { model=${2:-}; shift 2; }
+row=$(model_row "$model") || exit 2
+# The exits are others with PCIDs.
+pcid=
+[ "$(column "$row" 5)" = no ] || pcid=_pcid
 case ${1:-} in
 -*) sed -n '4,17s/^# \{0,1\}//p' "$0"; exit ;;
 esac
@@ -39,7 +45,7 @@ at()
 # The push of the IRET frame's last word, by the pointer to it in RDI.
 at_iret()
 {
-	at isolated_return_to_usermode 0xff 0x77 0x30
+	at isolated_return_to_usermode$pcid 0xff 0x77 0x30
 }
 
 # plant PLACE: what gdb does for that.
@@ -52,7 +58,7 @@ plant()
 			printf 'hbreak do_syscall_64\ncontinue\ndelete\n'
 			at isolated_error_entry 0x48 0x89 0xe6 ;;
 		*)	# mov RSP-RDI(%rsp), %rdi
-			at isolated_sysret 0x48 0x8b 0x7c 0x24 0x28 ;;
+			at isolated_sysret$pcid 0x48 0x8b 0x7c 0x24 0x28 ;;
 		esac
 		cat <<'END'
 set $was = *(short *)$at
@@ -67,8 +73,8 @@ END
 		echo 'set $rdi = 0' ;;
 	user)	# swapgs, which is before that in the text
 		at_iret
+		echo "find /1 isolated_return_to_usermode$pcid, +0x200, (char)0x0f, (char)0x01, (char)0xf8"
 		cat <<'END'
-find /1 isolated_return_to_usermode, +0x200, (char)0x0f, (char)0x01, (char)0xf8
 set {short}$_ = 0x0b0f
 END
 		;;
@@ -133,17 +139,18 @@ bad=0
 for place; do
 	number=$((number + 1))
 	plant "$place" >"$tmp/gdb"
-	log=$logs/entry-oops-$place.log
+	name=entry-oops-$model-$place
+	log=$logs/$name.log
 	rm -f "$log"
 	# That the guest does not end well is what this is about.
-	"$here/run.sh" --image "$image" --append "pti=on nokaslr" --time 100 --quiet \
-		--name "entry-oops-$place" --attach "$here/gdb.sh $tmp/gdb" \
+	"$here/run.sh" --image "$image" --model "$model" --append "pti=on nokaslr" --time 100 --quiet \
+		--name "$name" --attach "$here/gdb.sh $tmp/gdb" \
 		'while :; do cat /proc/version >/dev/null; done' >/dev/null 2>&1 || :
 	[ -r "$log" ] || die "the guest did not start"
 	case $place in
 	idt)	set -- 'Oops: invalid opcode: ' isolated_error_entry '^RIP: 0033:0x' ;;
-	sysret)	set -- 'Oops: invalid opcode: ' isolated_sysret nothing ;;
-	iret)	set -- 'BUG: kernel NULL pointer dereference, ' isolated_return_to_usermode nothing ;;
+	sysret)	set -- 'Oops: invalid opcode: ' isolated_sysret$pcid nothing ;;
+	iret)	set -- 'BUG: kernel NULL pointer dereference, ' isolated_return_to_usermode$pcid nothing ;;
 	# The frame of the double fault itself was in their midst, and is cleared: RIP 0.
 	user)	set -- 'BUG: ENTRY_TRAMPOLINE stack guard page was hit ' '[a-z_]+' \
 			'^RIP: 0010:exc_page_fault[+]0x0/' ;;

@@ -6,12 +6,15 @@
 # allocator what it returns without memory. The kernel has to say what is missing,
 # and to go on as it has to, or to stop.
 #
-# Usage: fail-at.sh [POINT...]	(all)
+# Usage: fail-at.sh [--model NAME] [POINT...]	(affected; all)
 
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 image=${PTI_IMAGE:-$build}
+model=affected
+[ "${1:-}" != --model ] || { model=${2:-}; shift 2; }
+row=$(model_row "$model") || exit 2
 case ${1:-} in
 -*) sed -n '4,9s/^# \{0,1\}//p' "$0"; exit ;;
 esac
@@ -33,7 +36,7 @@ return_at()
 
 echo 'WARNING: CPU: [0-9]+ PID: [0-9]+ at mm/early_ioremap\.c:[0-9]+ check_early_ioremap_leak\+' >"$tmp/leak"
 
-status='/pti/status.sh on yes 4 1 no any pti=on && /pti/entry_syscall_64 100'
+status="/pti/status.sh on yes $(column "$row" 4) 1 $(column "$row" 5) any pti=on && /pti/entry_syscall_64 100"
 number=0
 bad=0
 for point; do
@@ -69,10 +72,11 @@ for point; do
 		program=$status ;;
 	*) die "no point $point (--help lists them)" ;;
 	esac
-	log=$logs/fail-at-$point.log
+	name=fail-at-$model-$point
+	log=$logs/$name.log
 	rm -f "$log"
 	rc=0
-	"$here/run.sh" --image "$image" --name "fail-at-$point" --quiet --time 100 "$@" \
+	"$here/run.sh" --image "$image" --model "$model" --name "$name" --quiet --time 100 "$@" \
 		--append "pti=on nokaslr ramdisk_size=131072 no_console_suspend" \
 		--attach "$here/gdb.sh --early $tmp/gdb" --stopped "$program" >"$tmp/out" 2>&1 || rc=$?
 	# A panic is the end of the guest: it does not get to its program.

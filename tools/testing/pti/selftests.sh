@@ -4,12 +4,13 @@
 # Run the kernel's own selftests, as they stand in the stock tree, on the stock
 # kernel and on ours, isolated and not, and compare: nothing that passes on stock
 # may fail on ours, and no part of one that prints its parts. Writes
-# build/results/selftests-x86.txt or selftests-more.txt, or with --amd or --intel
-# selftests-x86-intel.txt and so on.
+# build/results/selftests-x86.txt or selftests-more.txt, or with --amd, --intel or
+# --pcid selftests-x86-intel.txt and so on.
 #
-# Usage: selftests.sh [--intel|--amd] [x86|more]
+# Usage: selftests.sh [--intel|--amd|--pcid] [x86|more]
 #
-#	--intel	on CPUs of Intel's only, isolated and not; --amd: of AMD's, isolated
+#	--intel	on CPUs of Intel's only, isolated and not; --amd: of AMD's, isolated;
+#		--pcid: on the one with PCID ("make qemu-pcid"), isolated
 #	x86	all those of x86 (default)
 #	more	of mm what is about mremap, mprotect and protection keys; breakpoints,
 #		ptrace, seccomp and signal stacks; of kvm those that SVM under TCG runs
@@ -23,6 +24,7 @@ modes="affected:pti=on affected:nopti amd:pti=on" some=
 case ${1:-} in
 --intel) some=${1#-} modes="affected:pti=on affected:nopti"; shift ;;
 --amd) some=${1#-} modes="amd:pti=on"; shift ;;
+--pcid) some=${1#-} modes="qemu-pcid:pti=on"; shift ;;
 esac
 ours=${PTI_IMAGE:-$build}
 stock=${STOCK_IMAGE:-$build/stock}
