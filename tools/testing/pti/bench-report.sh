@@ -60,13 +60,14 @@ instructions()
 	}' "$2"
 }
 
-# drops FILE: those of flushes.sh, in its order.
+# drops FILE: those of flushes.sh, in its order, and what it does not judge apart.
 drops()
 {
 	awk '{
-		n = split("cr3 flush invlpg invpcid all msr locked serial fence", topic, " ")
-		for (i = 1; i <= n; i++)
-			print topic[i], $1, $2, $(4 + i), $3
+		n = split("cr3 flush invlpg invpcid all msr locked serial fence memops", topic, " ")
+		for (i = 1; i <= n && 4 + i <= NF; i++)
+			print topic[i] (topic[i] == "memops" && $3 ~ /^(pipe|socket|v?fork)/ ? \
+				"-switch" : ""), $1, $2, $(4 + i), $3
 	}' "$1"
 }
 
