@@ -4,7 +4,7 @@
 # Audit what user mode can reach of a kernel: boot it, take a program through
 # everything that changes page tables (guest/victim.c), stop the machine at some
 # hundred instants, walk the page tables from outside (walk.c), and compare with
-# exposure.expected.
+# exposure.expected, and how much there is with limits.txt.
 
 usage()
 {
@@ -32,6 +32,7 @@ Usage: audit.sh [OPTION...]
                    instruction; it has to let it run
   --self-test      only run the walker's own test, on fabricated page tables
 
+Environment: LIMITS=FILE replaces limits.txt, which has bounds for pti=on and pti=auto.
 Exit status: 0 clean, 1 differences, 2 could not tell.
 END
 }
@@ -98,6 +99,14 @@ when=
 case " $append " in
 *" vsyscall=emulate "*) when="$when --when vsyscall=emulate" ;;
 esac
+
+mode=
+for word in $append; do
+	case $word in
+	pti=on|pti=auto) mode=$word ;;
+	esac
+done
+[ -z "$mode" ] || limits exposure >/dev/null || exit 2
 
 pcid=
 case "$(column "$row" 5) $append " in
@@ -170,7 +179,19 @@ if [ "$total" ] && [ "$walk_rc" != 2 ]; then
 	exit 1
 fi
 case $walk_rc,$run_rc in
-0,0) exit 0 ;;
+0,0)
+	[ "$mode" ] || exit 0
+	# Of more than two CPUs, what two of them have.
+	awk -v mode="$mode" '
+		{ value[$1] = $2 }
+		END {
+			more = value["cpus"] > 2 ? value["cpus"] - 2 : 0
+			each = value["each_cpu_bytes"]
+			print "executable", mode, value["executable_bytes"]
+			print "total", mode, value["total_bytes"] - more * each
+			print "each-further-cpu", mode, each
+		}' "$report" | hold_limits exposure "$mode"
+	exit ;;
 1,*) exit 1 ;;
 esac
 cat "$tmp/errors" >&2

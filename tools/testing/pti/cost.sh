@@ -4,7 +4,7 @@
 # Count the guest instructions that the isolation costs: on each way into the
 # kernel and back, and in what programs do with them (guest/cost.c). Ours beside
 # the stock kernel's, over the stripped one, all counted in the same run. Ours may
-# nowhere cost more than stock's.
+# nowhere cost more than stock's, nor more than limits.txt has.
 
 usage()
 {
@@ -22,7 +22,8 @@ themselves to cost.counts.
 A kernel that is missing or does not run is left out, and the others are counted.
 
 Environment: PTI_IMAGE, STOCK_IMAGE, STRIPPED_IMAGE replace the directories of the
-kernels, BUILD=DIR replaces build, RESULTS=DIR replaces build/results.
+kernels, BUILD=DIR replaces build, RESULTS=DIR replaces build/results, LIMITS=FILE
+limits.txt.
 Exit status: 0 ours costs nowhere more, 1 it does, 2 could not tell.
 END
 }
@@ -62,6 +63,8 @@ for mode in $some; do
 	esac
 done
 modes=${some:-$modes}
+limited="$name${more:+ $name$more}"
+limits $limited >/dev/null || exit 2
 name=$name$more${some:+-$(echo "$some" | tr ' ' +)}
 out=$results/$name.txt
 tmp=$(mktemp -d)
@@ -139,6 +142,12 @@ case $rc in
 3) rc=2 ;;
 *) exit 2 ;;
 esac
+limits_rc=0
+awk '
+	$1 == "stripped" { base[$3] = $4 }
+	$1 == "ours" && $3 in base { print $3, $2, $4 - base[$3] }' "$tmp/counts" |
+	hold_limits "$limited" "$modes" >>"$tmp/cost" || limits_rc=$?
+rc=$(worse_of "$rc" "$limits_rc")
 mv "$tmp/counts" "$results/$name.counts"
 mv "$tmp/cost" "$out"
 cat "$out"

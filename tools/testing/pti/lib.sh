@@ -113,3 +113,85 @@ run()
 	child=
 	return "$run_rc"
 }
+
+# limits KIND...: the rows of limits.txt of these kinds, a line "KIND FIGURE MODE MOST" for
+# each figure and mode; or a complaint, also if there are none.
+limits()
+{
+	rows "${LIMITS:-$here/limits.txt}" | awk -F'|' -v kinds=" $* " '
+		function wrong(why) {
+			print "limits.txt: " why >"/dev/stderr"
+			bad = 1
+			exit 2
+		}
+		BEGIN {
+			modes["cost"] = modes["cost-more"] = " nopti pti=on "
+			modes["cost-pcid"] = modes["cost-pcid-more"] = " nopti pti=on noinvpcid "
+			modes["exposure"] = " pti=on pti=auto "
+			modes["growth"] = " - "
+		}
+		{
+			for (i = 1; i <= NF; i++)
+				gsub(/^[ \t]+|[ \t]+$/, "", $i)
+			nf = split($2, figure, /[ \t]+/)
+			nm = split($3, mode, /[ \t]+/)
+			if (NF != 5 || !nf || !nm || $4 !~ /^[0-9]+$/ || $5 == "")
+				wrong("not a row: " $0)
+			if (!($1 in modes))
+				wrong("no such kind: " $1)
+			for (m = 1; m <= nm; m++) {
+				if (!index(modes[$1], " " mode[m] " "))
+					wrong("no such mode of " $1 ": " mode[m])
+				for (f = 1; f <= nf && index(kinds, " " $1 " "); f++) {
+					print $1, figure[f], mode[m], $4
+					found[$1] = 1
+				}
+			}
+		}
+		END {
+			n = split(kinds, kind, " ")
+			for (i = 1; i <= n && !bad; i++)
+				if (!(kind[i] in found))
+					wrong("no limits of " kind[i])
+			exit bad ? 2 : 0
+		}'
+}
+
+# hold_limits "KIND..." "MODE...": whether figures on stdin, lines "FIGURE MODE VALUE", are within
+# their limits. Modes that are not named are left out. A complaint is a line "not ok: ...";
+# 0 all are, 1 one is above, 2 one that has a limit is not among them, or there are no limits.
+hold_limits()
+{
+	# shellcheck disable=SC2086 # kinds
+	limits=$(limits $1) || return 2
+	awk -v limits="$limits" -v modes=" $2 " '
+		NF == 3 { value[$1, $2] = $3 }
+		END {
+			n = split(limits, line, "\n")
+			for (i = 1; i <= n; i++) {
+				split(line[i], l, " ")
+				if (!index(modes, " " l[3] " "))
+					continue
+				what = l[2] (l[3] == "-" ? "" : ", " l[3])
+				if (!((l[2], l[3]) in value)) {
+					print "not ok: " what ": has a limit, and was not measured"
+					missing = 1
+				} else if (value[l[2], l[3]] > l[4] + 0) {
+					print "not ok: " what ": " value[l[2], l[3]] ", at most " l[4]
+					above = 1
+				}
+			}
+			exit above ? 1 : missing ? 2 : 0
+		}'
+}
+
+# worse_of STATUS STATUS: what both come to: a difference is one, whatever else could not
+# be told.
+worse_of()
+{
+	case " $* " in
+	*" 1 "*) echo 1 ;;
+	" 0 0 ") echo 0 ;;
+	*) echo 2 ;;
+	esac
+}

@@ -250,6 +250,7 @@ static void write_figures(const struct session *s, FILE *f)
 	fprintf(f, "read_only_bytes %llu\n", a->stats.max_read);
 	fprintf(f, "total_bytes %llu\n", a->stats.max_bytes);
 	fprintf(f, "process_bytes %llu\n", a->stats.max_process);
+	fprintf(f, "each_cpu_bytes %llu\n", a->stats.max_cpus / a->facts.ncpus);
 	fprintf(f, "differences %d\n", a->n_found);
 }
 

@@ -259,6 +259,7 @@ struct stats {
 	/* distinct bytes by frame, of one user page table, without per-process rows */
 	__u64 min_bytes, max_bytes, max_exec, max_write;
 	__u64 max_read;		/* neither executable nor writable */
+	__u64 max_cpus;		/* of all CPUs' rows */
 	__u64 max_process;	/* of per-process rows */
 	/* the last row stands for what no row allows */
 	struct row_stats row[MAX_ROWS + 1];

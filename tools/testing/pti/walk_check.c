@@ -31,7 +31,7 @@ struct check {
 	bool ldt;		/* LDTR says that there is one */
 	struct run run[N_FINDINGS];
 	/* figures of this page table */
-	__u64 bytes, exec, write, used, process;
+	__u64 bytes, exec, write, used, process, cpus;
 	struct row_stats row[MAX_ROWS + 1];
 	/* the espfix aliases met so far */
 	__u64 espfix_va, espfix_pa;
@@ -109,6 +109,7 @@ static void count_page(struct check *c, int row, __u64 va, __u64 pa, unsigned in
 {
 	struct row_stats *s = &c->row[row < 0 ? MAX_ROWS : row];
 	bool process = row >= 0 && c->a->rows.v[row].scope == PER_PROCESS;
+	bool cpu = row >= 0 && c->a->rows.v[row].scope == PER_CPU;
 
 	if (!s->leaves++)
 		s->va = va;
@@ -121,8 +122,10 @@ static void count_page(struct check *c, int row, __u64 va, __u64 pa, unsigned in
 		c->process += PAGE_SIZE;
 		return;
 	}
-	if (first_time(c->a, pa, ALL))
+	if (first_time(c->a, pa, ALL)) {
 		c->bytes += PAGE_SIZE;
+		c->cpus += cpu ? PAGE_SIZE : 0;
+	}
 	if ((perms & PERM_X) && first_time(c->a, pa, EXECUTED))
 		c->exec += PAGE_SIZE;
 	if ((perms & PERM_W) && first_time(c->a, pa, WRITTEN))
@@ -406,6 +409,8 @@ static void keep_figures(struct check *c)
 		s->max_write = c->write;
 	if (c->bytes - c->used > s->max_read)
 		s->max_read = c->bytes - c->used;
+	if (c->cpus > s->max_cpus)
+		s->max_cpus = c->cpus;
 	if (c->process > s->max_process)
 		s->max_process = c->process;
 	for (i = 0; i <= MAX_ROWS; i++) {

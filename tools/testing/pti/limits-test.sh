@@ -1,0 +1,147 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Is each limit of limits.txt seen to be broken, and one that has lost its figure? cost.sh,
+# growth.sh and audit.sh run in a copy, with guests, symbols and a walker that say what is
+# known here; the table is theirs, with another number or name.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+tmp=$(mktemp -d) || die "cannot write to ${TMPDIR:-/tmp}"
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM HUP
+. "$here/demand.sh"
+
+bed=$tmp/tree/tools/testing/pti
+mkdir -p "$bed" "$tmp/tree/base" "$tmp/bin" "$tmp/build/host"
+for file in cost.sh growth.sh audit.sh lib.sh models.txt exposure.expected; do
+	cp "$here/$file" "$bed"
+done
+cp "$top/base/common.sh" "$tmp/tree/base"
+for kernel in size stock stripped; do
+	mkdir "$tmp/build/$kernel"
+	: >"$tmp/build/$kernel/vmlinux"
+done
+: >"$tmp/build/vmlinux"
+: >"$tmp/build/bzImage"
+
+# A guest: each way takes 100 instructions, of ours isolated 104, of stock 110. What is
+# attached runs beside it.
+cat >"$bed/run.sh" <<'END'
+#!/bin/sh
+more='' attach='' append=''
+while [ $# -gt 1 ]; do
+	case $1 in
+	--image) image=${2##*/} ;;
+	--append) append=$2 ;;
+	--attach) attach=$2 ;;
+	esac
+	shift
+done
+case $image,$append in
+stripped,*|build,nopti*) least=100 ;;
+build,*) least=104 ;;
+*) least=110 ;;
+esac
+case $1 in
+*"cost_64 more"*) more="interrupt interrupt-32 fault-shared-32" ;;
+esac
+for way in syscall-lseek sysenter-getppid sysenter-lseek int80-getppid int80-getppid-32 \
+		fault-shared $more; do
+	echo "COST $way $least 4001"
+done
+[ -z "$attach" ] || eval "$attach"
+END
+# 4096 bytes of functions in each, 16 more in two of them; ours has as many of heads.
+cat >"$tmp/bin/nm" <<'END'
+#!/bin/sh
+for file; do :; done
+echo "0000000000000000 D __per_cpu_start"
+echo "0000000000000010 D __per_cpu_end"
+echo "ffffffff81002000 0000000000001000 T function"
+echo "ffffffff81004000 T _etext"
+case $file in
+*/size/*)
+	echo "ffffffff81003000 0000000000000010 T pti_function"
+	echo "ffffffff81003010 0000000000000010 t isolated_head" ;;
+*/stock/*)
+	echo "ffffffff81003000 0000000000000010 T stock_function" ;;
+esac
+END
+cat >"$tmp/build/host/walk" <<'END'
+#!/bin/sh
+while [ $# -gt 1 ]; do
+	[ "$1" != --report ] || report=$2
+	shift
+done
+printf '%s\n' "cpus 4" "executable_bytes 8192" "total_bytes 126976" "each_cpu_bytes 28672" >"$report"
+END
+chmod +x "$bed/run.sh" "$tmp/bin/nm" "$tmp/build/host/walk"
+
+# measured STATUS TEXT WHAT TOOL ARGUMENT...: with the table as it is now.
+measured()
+{
+	of_tool=$1 of_text=$2 of_what=$3 tool=$4
+	shift 4
+	demand "$of_tool" "$of_text" "$of_what" env PATH="$tmp/bin:$PATH" LIMITS="$tmp/limits" \
+		BUILD="$tmp/build" RESULTS="$tmp/results" PTI_IMAGE="$tmp/build" \
+		STOCK_IMAGE="$tmp/build/stock" STRIPPED_IMAGE="$tmp/build/stripped" "$bed/$tool" "$@"
+}
+
+# table [ROW]: ours, and one row more.
+table()
+{
+	cp "$here/limits.txt" "$tmp/limits"
+	[ $# = 0 ] || echo "$1 | for this test" >>"$tmp/limits"
+}
+
+table
+measured 0 "cost.txt" "costs within their limits" cost.sh
+measured 0 "cost-more.txt" "more of them" cost.sh --more
+measured 0 "cost-pcid.txt" "those with PCID" cost.sh --bochs
+measured 0 "COST" "an exposure within its limits, two of four CPUs" audit.sh
+measured 0 "COST" "the same by default" audit.sh --append pti=auto
+
+# A figure of each kind and mode: a limit below it, and one of a figure that is not there.
+while read -r kind figure mode most; do
+	case $kind in
+	cost) set -- cost.sh ;;
+	cost-more) set -- cost.sh --more ;;
+	cost-pcid) set -- cost.sh --bochs --modes "$mode" ;;
+	cost-pcid-more) set -- cost.sh --bochs --more --modes "$mode" ;;
+	exposure) set -- audit.sh --append "$mode" ;;
+	growth) set -- growth.sh ;;
+	esac
+	in_mode=$([ "$mode" = - ] || echo ", $mode")
+	table "$kind | $figure | $mode | $most"
+	measured 1 "^not ok: $figure$in_mode: [0-9]*, at most $most$" "$kind, $figure$in_mode" "$@"
+	table "$kind | of-old | $mode | $most"
+	measured 2 "^not ok: of-old$in_mode: has a limit, and was not measured$" \
+		"$kind, a figure with another name" "$@"
+done <<'END'
+cost syscall-lseek pti=on 3
+cost-more interrupt pti=on 3
+cost-pcid int80-getppid noinvpcid 3
+cost-pcid-more fault-shared-32 pti=on 3
+exposure executable pti=on 8191
+exposure total pti=auto 69631
+exposure each-further-cpu pti=on 28671
+growth functions - 15
+growth heads-and-tails - 15
+END
+
+table
+sed -i 's/|build,nopti\*//' "$bed/run.sh"
+measured 1 "^not ok: syscall-lseek, nopti: 4, at most 0$" "what is left with nopti" cost.sh
+sed -i '/^cost-more/d' "$tmp/limits"
+measured 2 "no limits of cost-more" "a kind that has no limits" cost.sh --more
+table "exposure | total | pti=on | 112 KiB"
+measured 2 "not a row: exposure" "a limit that is no number" audit.sh
+table "exposed | total | pti=on | 112"
+measured 2 "no such kind: exposed" "a kind that nothing counts" audit.sh
+table "growth | functions | pti=on | 1"
+measured 2 "no such mode of growth: pti=on" "a mode that it has not" growth.sh
+
+echo "1..$n"
+exit "$bad"
