@@ -14,8 +14,8 @@ Usage: bench-report.sh [OPTION]
   --check      compare those in README.md with the report
   --self-test  make reports of counts whose outcome is known
 
-Environment: BUILD=DIR replaces build, README=FILE and PICTURE=FILE
-what is in the repository.
+Environment: BUILD=DIR replaces build, BENCH=DIR build/bench, README=FILE and
+PICTURE=FILE what is in the repository.
 Exit status: 0 all is there and ours is nowhere above stock or what limits.txt has, 1 it
 is somewhere, or README.md has other figures, 2 something is missing.
 END
@@ -25,7 +25,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-bench=$build/bench
+bench=${BENCH:-$build/bench}
 parts=$bench/parts
 readme=${README:-$top/README.md}
 picture=${PICTURE:-$here/bench.svg}

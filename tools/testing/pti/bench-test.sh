@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What the report must say of counts that are known: of a whole set, and of that with
-# something spoiled in it. Sourced by bench-report.sh --self-test.
+# something spoiled in it; and of a bench in which steps fail. Sourced by bench-report.sh
+# --self-test.
 
 # By itself it would write where an empty $tmp leads.
 : "${here:?is set by bench-report.sh --self-test, which runs this}"
@@ -174,4 +175,146 @@ rm -f "$tmp/bin"/gnuplot*
 PATH=$tmp/bin outcome 2 "^left out: the charts: no gnuplot here" "no gnuplot"
 rm -rf "$tmp/build/bench"
 outcome 2 "nothing was measured" "no bench before"
+
+# bench.sh in a copy, with steps that find that whole set, or do what build/break says.
+bed=$tmp/bed/tools/testing/pti
+mkdir -p "$bed" "$tmp/bed/base" "$tmp/steps/host"
+for file in bench.sh bench-report.sh bench_report.c bench-notes.txt bench.gp lib.sh limits.txt; do
+	cp "$here/$file" "$bed"
+done
+cp "$top/base/common.sh" "$tmp/bed/base"
+cp "$build/host/bench_report" "$tmp/steps/host"
+cat >"$bed/cost.sh" <<'END'
+#!/bin/sh
+me=${0##*/}
+case $me,$* in
+cost.sh,*--bochs*) part=cost-pcid-more.counts ;;
+cost.sh,*) part=cost-more.counts ;;
+flushes.sh,*) part=flushes-more.counts ;;
+growth.sh,*) part=growth.counts ;;
+audit.sh,*)
+	while [ "$1" != --report ]; do
+		shift
+	done
+	part=${2##*/} ;;
+esac
+[ "${ACCEL:-tcg}" = tcg ] || { echo "$me: ACCEL=$ACCEL"; exit 2; }
+[ ! -e "$BUILD/break" ] || . "$BUILD/break"
+rc=0
+case $STOCK_IMAGE,$part in
+*/none,exposure-stock*)
+	echo "$me: no $STOCK_IMAGE/bzImage"
+	exit 2 ;;
+*/none,*)
+	echo "run.sh: no $STOCK_IMAGE/bzImage"
+	rc=2 ;;
+esac
+sed "$([ "$rc" = 0 ] || echo /^stock/d)" "$SAMPLE/parts/$part" >"$RESULTS/$part"
+[ "$me" != cost.sh ] || cp "$SAMPLE/logs"/* "$LOGS"
+exit "$rc"
+END
+for tool in audit flushes growth; do
+	cp "$bed/cost.sh" "$bed/$tool.sh"
+done
+chmod +x "$bed/cost.sh" "$bed/audit.sh" "$bed/flushes.sh" "$bed/growth.sh"
+counts
+
+# bench STATUS TEXT WHAT [OPTION]
+bench()
+{
+	demand "$1" "$2" "$3" env -u PTI_IMAGE -u STOCK_IMAGE -u STRIPPED_IMAGE BUILD="$tmp/steps" \
+		SAMPLE="$tmp/build/bench" README="$tmp/README.md" ${accel:+ACCEL="$accel"} \
+		"$bed/bench.sh" ${4:+"$4"}
+}
+# reports TEXT WHAT: the report that there is now.
+reports()
+{
+	demand 0 "$1" "$2" cat "$tmp/steps/bench/report.md"
+}
+
+accel=
+bench 0 "above stock in 0 of" "a bench in which all is measured"
+full=$(cksum <"$tmp/steps/bench/report.md")
+
+# unchanged WHAT: the last report is as it was.
+unchanged()
+{
+	demand 0 "^same$" "$1" sh -c '[ "$(cksum <"$1")" != "$2" ] || echo same' - \
+		"$tmp/steps/bench/report.md" "$full"
+}
+bench 2 "unknown option --fast" "an option that there is not" --fast
+unchanged "it leaves the last report"
+demand 0 "^none$" "options that there are are looked at and nothing done" \
+	sh -c '"$1" --check-options --quick && test ! -e "$2" && echo none' - "$bed/bench.sh" \
+	"$tmp/steps/bench.new"
+demand 2 "unknown option --fast" "make looks at them before it builds anything" \
+	timeout 60 env -u MAKEFLAGS make -C "$top" --no-print-directory bench OPTIONS=--fast DEPS=no
+
+# A bench that is interrupted, while it measures.
+echo ': >"$BUILD/begun"; sleep 1000' >"$tmp/steps/break"
+# shellcheck disable=SC2317 # demand calls it
+interrupted()
+{
+	env -u PTI_IMAGE -u STOCK_IMAGE -u STRIPPED_IMAGE BUILD="$tmp/steps" J=1 \
+		SAMPLE="$tmp/build/bench" "$bed/bench.sh" --quick &
+	tries=0
+	until [ -e "$tmp/steps/begun" ] || [ "$tries" -gt 100 ]; do
+		tries=$((tries + 1))
+		sleep 0.2
+	done
+	kill $!
+	wait $!
+}
+demand 143 "instructions without PCID" "a bench that is interrupted" interrupted
+unchanged "the last report stays then"
+
+# What is left out is said with the reason, and the rest is in the report. The last one of
+# all stays beside it.
+rm -f "$tmp/steps/break"
+bench 2 "^left out: all that needs PCID, because of --quick$" "--quick" --quick
+reports "^- all that needs PCID, because of --quick$" "the report says so"
+reports "^| interrupt | 1000 |" "and has the ways without PCID"
+reports "^| functions |" "and the growth"
+full_report=$(cksum <"$tmp/steps/bench.full/report.md")
+demand 0 "^$full$" "the last full report is still there" echo "$full_report"
+
+cat >"$tmp/steps/break" <<'END'
+case $part in
+*pcid*|flushes*)
+	echo "$me: stripped, -"
+	echo 'run.sh: no bochs-bin here: install the package bochs ("make deps" does)'
+	echo "$me: the run of stripped/bzImage with \"\" failed"
+	: >"$RESULTS/$part"
+	exit 2 ;;
+esac
+END
+bench 2 "^left out: instructions with PCID, on Bochs: run.sh: no bochs-bin here: " "no Bochs"
+reports "^- what is dropped from the TLB, on Bochs: run.sh: no bochs-bin here: " "it says so of both"
+reports "^| interrupt | 1000 |" "and has the ways without PCID"
+reports "^| total |" "and the exposure"
+rm "$tmp/steps/break"
+
+: >"$tmp/steps/unbuilt-stock"
+bench 2 "^left out: the stock kernel, as it does not build: \"make stock\" says why" "no stock kernel"
+reports "^- exposure, stock, pti=on: audit.sh: no .*/none/bzImage " "it says what that leaves out"
+reports "^| interrupt | 1000 | ? | +0 | ? | +4 |" "and has the ways of ours"
+reports "^| total | ? | 60 |" "and its exposure"
+rm "$tmp/steps/unbuilt-stock"
+
+accel=kvm
+bench 2 "^left out: ACCEL=kvm, as only emulators count instructions; what follows is TCG's" "ACCEL=kvm"
+reports "^| interrupt | 1000 | +20 | +0 | +20 | +4 |" "all the rest is there, from TCG"
+accel=
+
+echo '[ "$part" != growth.counts ] || kill -9 $$' >"$tmp/steps/break"
+bench 2 "^left out: growth, and memory of a process: ended with 137 " "a step that is killed"
+reports "^| total |" "and the exposure is there"
+echo '[ "$me" != audit.sh ] || { echo "audit: could not tell, log: x"; exit 2; }' >"$tmp/steps/break"
+bench 2 "^left out: exposure, ours, pti=auto: audit: could not tell, log: x" "one that cannot tell"
+reports "^| functions |" "and the growth is there"
+rm "$tmp/steps/break"
+
+bench 0 "above stock in 0 of" "all of it again"
+demand 0 "^gone$" "the older full report goes then" \
+	sh -c 'test -e "$1" || echo gone' - "$tmp/steps/bench.full"
 exit "$bad"

@@ -9,17 +9,20 @@
 usage()
 {
 	cat <<'END'
-Usage: bench.sh [--quick]
+Usage: bench.sh [OPTION]
 
 Writes build/bench/report.md, CSV files and charts. At most half an hour on two
-processors; the kernels have to be built ("make bench" builds them, too).
+processors; the kernels have to be built ("make bench" builds them, too). It measures in
+build/bench.new, and the last report stays until there is a new one; one from which nothing
+was left out stays as build/bench.full when there is one with less.
 
-  --quick   without Bochs, that is without all that needs PCID: some minutes
+  --quick          without Bochs, that is without all that needs PCID: some minutes
+  --check-options  only look at the options
 
 Environment: PTI_IMAGE, STOCK_IMAGE, STRIPPED_IMAGE replace the directories of the
 kernels, BUILD=DIR replaces build, J=1 does one thing at a time.
-Exit status: 0 all was measured and ours is nowhere above stock, 1 it is somewhere,
-2 something was left out.
+Exit status: 0 all was measured and ours is nowhere above stock or what limits.txt has,
+1 it is somewhere, 2 something was left out.
 END
 }
 
@@ -27,15 +30,18 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-quick=
+quick='' check=''
 for option; do
 	case $option in
 	--quick) quick=1 ;;
+	--check-options) check=1 ;;
 	--help|-h) usage; exit ;;
 	*) die "unknown option $option (--help lists them)" ;;
 	esac
 done
-bench=$build/bench
+[ -z "$check" ] || exit 0
+last=$build/bench
+bench=$build/bench.new
 RESULTS=$bench/parts LOGS=$bench/logs PROGRESS=no
 export RESULTS LOGS PROGRESS
 rm -rf "$bench"
@@ -82,7 +88,7 @@ step()
 	[ "$rc" -gt 1 ] || return 0
 	why=$(grep -v -e ' runs, [0-9]* s of' -e '^[a-z]*\.sh: [a-z]*, [^ ]*$' "$step_log" |
 		grep -m 1 -E '^[a-z]*\.sh: |^audit: [cC]') || why="ended with $rc"
-	leave_out "$what: $why (log: $step_log)"
+	leave_out "$what: $why (log: $last/logs/${step_log##*/})"
 }
 
 # exposure KERNEL MODE DIR [OPTION...]: the options are audit.sh's.
@@ -159,4 +165,24 @@ else
 fi
 wait_lanes
 echo "$me: measured in $((($(date +%s) - begun) / 60)) min"
-"$here/bench-report.sh"
+
+# full DIR: whether its report has all.
+full()
+{
+	[ -f "$1/report.md" ] && [ ! -e "$1/parts/left-out" ] &&
+		! grep -q -e '^- missing: ' -e '^- the charts: ' "$1/report.md"
+}
+rc=0
+BENCH=$bench "$here/bench-report.sh" || rc=$?
+[ -f "$bench/report.md" ] || die "there is no report of what was measured, $bench"
+if full "$bench"; then
+	rm -rf "$build/bench.full"
+elif full "$last"; then
+	rm -rf "$build/bench.full"
+	mv "$last" "$build/bench.full"
+fi
+rm -rf "$last"
+mv "$bench" "$last"
+echo "$me: $last/report.md"
+[ ! -d "$build/bench.full" ] || echo "$me: the last one of all: $build/bench.full/report.md"
+exit "$rc"

@@ -29,7 +29,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
-	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes bench bench-figures bench-check bench-hw qemu-series rows-mutants qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options \
+	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes bench bench-options bench-figures bench-check bench-hw qemu-series rows-mutants qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options \
 	mutant-options rows-options mutants-list deps-more debug-kernel help-options
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
@@ -110,8 +110,13 @@ growth: size stock stripped initramfs ## measure how much larger the isolation m
 
 # What does not build is left out of the report, and named in it. Two lines, as "make -n"
 # runs what names $(MAKE).
-bench: kernel initramfs ## measure ours beside stock and stripped: build/bench/report.md with charts (half an hour; OPTIONS=--quick: no PCID)
-	@for name in stock stripped size; do \
+BENCH_HELP = $(filter --help -h,$(OPTIONS))
+
+bench-options:
+	@$(BED)/bench.sh --check-options $(OPTIONS)
+
+bench: $(if $(BENCH_HELP),,bench-options kernel initramfs) ## measure ours beside stock and stripped: build/bench/report.md with charts (half an hour; OPTIONS=--quick: no PCID)
+	@for name in $(if $(BENCH_HELP),,stock stripped size); do \
 		rm -f build/unbuilt-$$name; \
 		$(MAKE) --no-print-directory $$name || touch build/unbuilt-$$name; \
 	done
