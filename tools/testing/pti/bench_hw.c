@@ -50,6 +50,7 @@ struct way {
 	void (*go)(unsigned long n);
 	void (*end)(void);
 	unsigned long most;		/* in a round */
+	const char *compare;		/* what others have published of it */
 };
 
 static int counter = -1;
@@ -202,7 +203,9 @@ static void end_pipe(void)
 }
 
 static const struct way ways[] = {
-	{ "lseek",	.begin = open_self, .go = go_lseek, .end = close_self },
+	{ "lseek",	.begin = open_self, .go = go_lseek, .end = close_self,
+			.compare = "KAISER's table: 5.2M a second without it; "
+				   "with it 3.0M, without PCID 2.2M" },
 	{ "getppid",	.go = go_getppid },
 	{ "page fault",	.begin = begin_fault, .prepare = prepare_fault, .go = go_fault,
 			.end = end_fault, .most = FAULT_PAGES },
@@ -347,6 +350,8 @@ static bool measure(const struct way *way, int rounds)
 	printf(" %10.1f %12.0f   %.*f to %.*f%s\n", ns[rounds / 2], 1e9 / ns[rounds / 2],
 	       counter < 0, low, counter < 0, high,
 	       high - low > median * UNSTEADY / 100 ? "  unsteady" : "");
+	if (way->compare)
+		printf("  (%s)\n", way->compare);
 	return true;
 }
 
