@@ -375,6 +375,13 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (expect_read(&a->rows, expected))
 		return 2;
+	for (i = 0; i < s.n_must; i++) {
+		if (!left_row_known(&s.left, s.must[i])) {
+			fprintf(stderr, "left: no row %s, of which something is demanded\n",
+				s.must[i]);
+			return 2;
+		}
+	}
 	/* They are for names only: whatever their condition */
 	for (i = 0; i < a->rows.n; i++)
 		a->rows.v[i].active = true;

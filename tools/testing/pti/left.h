@@ -79,6 +79,7 @@ void left_plant(struct left *l, const struct cpu_state *cpus, int n, int cpu);
 
 /* left_report.c */
 extern const char * const left_kind_name[N_LEFT_KINDS];
+bool left_row_known(const struct left *l, const char *name);
 unsigned int left_row_hits(const struct left *l, const char *name, bool markers);
 void left_report(const struct left *l, unsigned int places, FILE *f);
 

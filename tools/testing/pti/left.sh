@@ -16,8 +16,8 @@ Usage: left.sh [OPTION...]
   --events N       so many NMIs, machine checks and #DBs in kernel mode (default: 10000)
   --looks N        so many looks in user mode, at least (default: 1000)
   --places N       show at most so many places of each row (default: 24)
-  --expect-hits    a check of the probe, on a kernel that is known to leave something: the
-                   stacks of NMI, #DB and #MC must have pointers and markers
+  --expect-hits    a check of the probe, on a kernel that shows its exception stacks: each
+                   row of left-stacks.expected must have pointers and markers
   --time SECONDS   limit for the guest (default: 900)
   --name NAME      name of the log in build/logs
 
@@ -32,11 +32,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 image=$build model=${PTI_MODEL:-affected} append=pti=on events=10000 looks=1000 places=24
-limit=$((900 * ${PTI_SLOW:-1})) name='' must=''
+limit=$((900 * ${PTI_SLOW:-1})) name='' must='' stacks=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--expect-hits)
-		must="--must '(no row)'"
+		stacks=$here/left-stacks.expected
 		shift
 		continue ;;
 	--help|-h) usage; exit 0 ;;
@@ -74,9 +74,15 @@ rm -f "$report"
 ${HOSTCC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -o "$tmp/left" \
 	"$here"/left*.c "$here"/walk_[!t]*.c "$here/walk_table.c" || die "cannot build left.c"
 
+cat "$here/exposure.expected" $stacks >"$tmp/expected"
+for row in $(sed -n 's/^\([a-z_]*\) .*/\1/p' ${stacks:-/dev/null}); do
+	must="$must --must $row"
+done
+[ -z "$stacks" ] || [ -n "$must" ] || die "no rows in $stacks"
+
 cat >"$tmp/attached" <<END
 rc=0
-"$tmp/left" --expected "$here/exposure.expected" --events $events --looks $looks \\
+"$tmp/left" --expected "$tmp/expected" --events $events --looks $looks \\
 	--places $places $must --seed 1 --time $((limit - 30)) >"$tmp/report" 2>&3 || rc=\$?
 echo \$rc >"$tmp/status"
 # With findings, too, the guest comes to its end by itself.

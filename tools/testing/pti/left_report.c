@@ -73,16 +73,31 @@ static struct sum sum_row(const struct left *l, int row)
 	return s;
 }
 
+/** left_row_known() - whether there is a row of this name; "(no row)" is one */
+bool left_row_known(const struct left *l, const char *name)
+{
+	int i;
+
+	for (i = -1; i < l->audit.rows.n; i++)
+		if (!strcmp(row_name(l, i), name))
+			return true;
+	return false;
+}
+
 /** left_row_hits() - how often something was found in the pages of a row */
 unsigned int left_row_hits(const struct left *l, const char *name, bool markers)
 {
-	struct sum s = {};
+	unsigned int sum = 0;
 	int i;
 
-	for (i = 0; i < l->audit.rows.n; i++)
-		if (!strcmp(l->audit.rows.v[i].name, name))
+	for (i = -1; i < l->audit.rows.n; i++) {
+		struct sum s = {};
+
+		if (!strcmp(row_name(l, i), name))
 			s = sum_row(l, i);
-	return markers ? s.markers : s.pointers;
+		sum += markers ? s.markers : s.pointers;
+	}
+	return sum;
 }
 
 static void report_place(const struct left *l, const struct left_frame *fr, unsigned int at,
