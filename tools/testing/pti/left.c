@@ -7,7 +7,7 @@
  * again and again: in kernel mode it injects an NMI or a machine check, which is taken
  * there before the next instruction; in user mode it looks at what is mapped of the
  * kernel, for pointers into it and for the markers that only kernel mode has in registers.
- * The program makes #DBs in kernel mode meanwhile.
+ * The program makes #DBs in kernel mode meanwhile, and guest/left_df.c beside it #DFs.
  *
  * Exit status: 0 nothing is left, 1 something is, 2 could not tell.
  */
@@ -18,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "guest/left_df.h"
 #include "guest/marker.h"
 #include "left.h"
 
@@ -37,13 +38,17 @@ struct session {
 	struct vm *vm;
 	__u64 page;		/* frame of the program's page, once it was met */
 	struct marker_page said;	/* as it stood at the last stop */
+	__u64 df_page;		/* the same of the program that takes #DFs */
+	struct left_df_page df;
+	__u32 df_before;	/* how many there had been at the last look */
+	unsigned int df_looks;	/* that had some before them */
 	bool learnt, enough, done;
 	unsigned int stops, kernel;
 	unsigned int nmi[2], mce[2];	/* injected in kernel mode, in user mode */
 	/* of the last injection: the round of the program, whether it was in user mode */
 	__u32 round;
 	bool user, over;
-	unsigned int events, looks, places;
+	unsigned int events, doubles, looks, places;
 	const char *must[MAX_NAMES];
 	int n_must;
 };
@@ -67,6 +72,30 @@ static void find_page(struct session *s, const struct cpu_state *c)
 		s->page = leaf.pa;
 		s->round = p.round;
 	}
+}
+
+static bool is_df_page(const struct session *s, __u64 pa, struct left_df_page *p)
+{
+	return guest_read(&s->left.audit.guest, pa, p, sizeof(*p)) &&
+	       !memcmp(p->magic, LEFT_DF_MAGIC, sizeof(p->magic));
+}
+
+/* Whether the program that takes #DFs lives, if it has begun; what it counts */
+static bool read_df_page(struct session *s, const struct cpu_state *c)
+{
+	struct left_df_page p;
+	struct leaf leaf;
+
+	if (s->df_page)
+		return is_df_page(s, s->df_page, &s->df);
+	if (c->cpl == 3 &&
+	    table_lookup(&s->left.audit.guest, paging_levels(c), c->cr3 & PTE_ADDR,
+			 LEFT_DF_VA, &leaf) &&
+	    leaf.size == PAGE_SIZE && is_df_page(s, leaf.pa, &p)) {
+		s->df_page = leaf.pa;
+		s->df = p;
+	}
+	return true;
 }
 
 /* Of what the guest counts, what was taken in kernel mode at least */
@@ -100,7 +129,8 @@ static bool had_enough(const struct session *s)
 {
 	return in_kernel(s->nmi, s->said.nmi) >= s->events &&
 	       in_kernel(s->mce, s->said.mce) >= s->events &&
-	       s->said.db >= s->events && s->left.looks >= s->looks;
+	       s->said.db >= s->events && s->df.taken >= s->doubles &&
+	       s->left.looks >= s->looks;
 }
 
 static enum vm_result tell(struct session *s, size_t offset)
@@ -115,6 +145,8 @@ static enum vm_result look(struct session *s, const struct cpu_state *c)
 		return VM_ERROR;
 	}
 	left_look(&s->left, c, 1, 0);
+	s->df_looks += s->df.taken != s->df_before;
+	s->df_before = s->df.taken;
 	if (s->left.looks % PLANT_EVERY == 1)
 		left_plant(&s->left, c, 1, 0);
 	return VM_OK;
@@ -133,6 +165,10 @@ static enum vm_result work(struct session *s, const struct cpu_state *c)
 	if (s->said.final) {
 		s->done = true;
 		return tell(s, offsetof(struct marker_page, seen));
+	}
+	if (!read_df_page(s, c)) {
+		fprintf(stderr, "left: the program that takes #DFs has ended early\n");
+		return VM_ERROR;
 	}
 	if (s->said.round != s->round || (user && !s->user))
 		s->over = true;
@@ -190,8 +226,8 @@ static void progress(const struct session *s)
 	if (time(NULL) - last < SECONDS_A_LINE)
 		return;
 	last = time(NULL);
-	fprintf(stderr, "left: %u NMIs, %u machine checks, %u #DBs, %u looks\n", s->said.nmi,
-		s->said.mce, s->said.db, s->left.looks);
+	fprintf(stderr, "left: %u NMIs, %u machine checks, %u #DBs, %u #DFs, %u looks\n",
+		s->said.nmi, s->said.mce, s->said.db, s->df.taken, s->left.looks);
 }
 
 static enum vm_result watch(struct session *s, unsigned int seconds)
@@ -235,6 +271,11 @@ static bool complete(const struct session *s)
 	complete_kind("machine checks", s->mce, s->said.mce, s->events, &ok);
 	printf("#DBs: the guest counts %u in kernel mode, %u are demanded\n", s->said.db,
 	       s->events);
+	printf("#DFs: the guest counts %u, and %u failing IRETs without one, %u are demanded\n",
+	       s->df.taken, s->df.other, s->doubles);
+	printf("    before %u looks, and %u times a mark of theirs where it is user mode's own\n",
+	       s->df_looks, s->left.own);
+	ok = ok && s->df.taken >= s->doubles && !s->df.other && s->df_looks && s->left.own;
 	printf("plants: %u made, %u overlooked\n", s->left.plants, s->left.overlooked);
 	if (!s->page)
 		printf("the program was never met in user mode\n");
@@ -294,6 +335,7 @@ static void complain(void)
 	fputs("Usage: left --expected FILE [option...], for run.sh --attach\n"
 	      "  --expected FILE   names for what is exposed (exposure.expected)\n"
 	      "  --events N        NMIs, machine checks and #DBs in kernel mode, each (10000)\n"
+	      "  --doubles N       #DFs of IRETs of espfix that fail (1000)\n"
 	      "  --looks N         in user mode, at least (1000)\n"
 	      "  --places N        show at most so many places of each row (24)\n"
 	      "  --must ROW        demand a pointer and a marker in this row; may be repeated\n"
@@ -327,6 +369,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "expected", required_argument, NULL, 'e' },
 		{ "events", required_argument, NULL, 'n' },
+		{ "doubles", required_argument, NULL, 'd' },
 		{ "looks", required_argument, NULL, 'l' },
 		{ "places", required_argument, NULL, 'p' },
 		{ "must", required_argument, NULL, 'm' },
@@ -334,7 +377,7 @@ int main(int argc, char **argv)
 		{ "seed", required_argument, NULL, 's' },
 		{ }
 	};
-	static struct session s = { .events = 10000, .looks = 1000, .places = 24 };
+	static struct session s = { .events = 10000, .doubles = 1000, .looks = 1000, .places = 24 };
 	struct audit *a = &s.left.audit;
 	const char *expected = NULL;
 	unsigned int seconds = 600;
@@ -347,6 +390,9 @@ int main(int argc, char **argv)
 			break;
 		case 'n':
 			s.events = number(optarg);
+			break;
+		case 'd':
+			s.doubles = number(optarg);
 			break;
 		case 'l':
 			s.looks = number(optarg);

@@ -61,6 +61,7 @@ struct left {
 	unsigned int text_pages, text_pointers;
 	unsigned int forced[N_LEFT_FORCED];	/* the most that one look had */
 	unsigned int hits[N_LEFT_KINDS];
+	unsigned int own;	/* marks of left_df.c where they are user mode's own */
 
 	/* left_plant.c: what is found meanwhile counts here, and nowhere else */
 	bool planting;

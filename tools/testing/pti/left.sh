@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What the kernel leaves of itself in memory that the user page table maps: NMIs, machine
-# checks and #DBs are taken in the kernel, whose registers have marks in them, and then
-# the mapped pages are read from outside (left.c).
+# checks, #DBs and #DFs are taken in the kernel, whose registers have marks in them, and
+# then the mapped pages are read from outside (left.c).
 
 usage()
 {
@@ -14,11 +14,12 @@ Usage: left.sh [OPTION...]
   --model NAME     the machine, from models.txt, one of QEMU's (default: affected)
   --append ARGS    kernel parameters (default: pti=on)
   --events N       so many NMIs, machine checks and #DBs in kernel mode (default: 10000)
+  --doubles N      so many #DFs, of IRETs of espfix that fail (default: 1000)
   --looks N        so many looks in user mode, at least (default: 1000)
   --places N       show at most so many places of each row (default: 24)
   --expect-hits    a check of the probe, on a kernel that shows its exception stacks: each
                    row of left-stacks.expected must have pointers and markers
-  --time SECONDS   limit for the guest (default: 900)
+  --time SECONDS   limit for the guest (default: 1800)
   --name NAME      name of the log in build/logs
 
 The guest has one CPU. The report is in build/results/left.txt, with another image that
@@ -31,8 +32,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-image=$build model=${PTI_MODEL:-affected} append=pti=on events=10000 looks=1000 places=24
-limit=$((900 * ${PTI_SLOW:-1})) name='' must='' stacks=''
+image=$build model=${PTI_MODEL:-affected} append=pti=on events=10000 doubles=1000 looks=1000 places=24
+limit=$((1800 * ${PTI_SLOW:-1})) name='' must='' stacks=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--expect-hits)
@@ -47,6 +48,7 @@ while [ $# -gt 0 ]; do
 	--model) model=$2 ;;
 	--append) append=$2 ;;
 	--events) events=$2 ;;
+	--doubles) doubles=$2 ;;
 	--looks) looks=$2 ;;
 	--places) places=$2 ;;
 	--time) limit=$2 ;;
@@ -55,8 +57,8 @@ while [ $# -gt 0 ]; do
 	esac
 	shift 2
 done
-case $events$looks$places$limit in
-*[!0-9]*) die "--events, --looks, --places and --time take numbers" ;;
+case $events$doubles$looks$places$limit in
+*[!0-9]*) die "--events, --doubles, --looks, --places and --time take numbers" ;;
 esac
 row=$(model_row "$model") || exit 2
 [ "$(column "$row" 2)" != bochs ] || die "the model $model is of Bochs: one of QEMU is needed"
@@ -82,8 +84,8 @@ done
 
 cat >"$tmp/attached" <<END
 rc=0
-"$tmp/left" --expected "$tmp/expected" --events $events --looks $looks \\
-	--places $places $must --seed 1 --time $((limit - 30)) >"$tmp/report" 2>&3 || rc=\$?
+"$tmp/left" --expected "$tmp/expected" --events $events --doubles $doubles \\
+	--looks $looks --places $places $must --seed 1 --time $((limit - 30)) >"$tmp/report" 2>&3 || rc=\$?
 echo \$rc >"$tmp/status"
 # With findings, too, the guest comes to its end by itself.
 [ \$rc = 2 ] && exit 2
@@ -96,7 +98,7 @@ run env PROGRESS=no "$here/run.sh" --image "$image" --model "$model" --append "$
 	--time "$limit" --name "$name" --allow "$here/allow/sweep.txt" --quiet \
 	--attach "sh '$tmp/attached'" \
 	/pti/sweep.sh "$limit" \
-	"left.sh $limit marker_64 victim_64" 3>&2 2>"$tmp/errors" || run_rc=$?
+	"left.sh $limit marker_64 left_df_64 victim_64" 3>&2 2>"$tmp/errors" || run_rc=$?
 left_rc=2
 [ ! -s "$tmp/status" ] || left_rc=$(cat "$tmp/status")
 

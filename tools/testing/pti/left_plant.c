@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "guest/left_df.h"
 #include "guest/marker.h"
 #include "left.h"
 
@@ -93,7 +94,8 @@ static void plant_forced(const struct plant *p)
 void left_plant(struct left *l, const struct cpu_state *cpus, int n, int cpu)
 {
 	struct plant p = { .l = l, .cpus = cpus, .n = n, .cpu = cpu };
-	static const __u64 text = MARKER_TEXT, buffer = MARKER_BUFFER + 0x1230;
+	static const __u64 text = MARKER_TEXT, mark = LEFT_DF_MARK;
+	static const __u64 buffer = MARKER_BUFFER + 0x1230;
 	__u64 root = cpus[cpu].cr3 & PTE_ADDR, pointer = l->range[LEFT_IMAGE].from + 0x1230;
 	size_t i;
 
@@ -113,6 +115,7 @@ void left_plant(struct left *l, const struct cpu_state *cpus, int n, int cpu)
 		if (left_is_page(l, root, cpus[cpu].idt_base, leaf->pa))
 			continue;
 		plant(&p, va, pa, &text, sizeof(text));
+		plant(&p, va, pa, &mark, sizeof(mark));
 		plant(&p, va, pa, &buffer, sizeof(buffer));
 		plant(&p, va, pa, &pointer, sizeof(pointer));
 	}

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/left_df.h"
 #include "guest/marker.h"
 #include "left.h"
 
@@ -37,6 +38,8 @@
 #define TSS_IST1	36
 #define TSS_ISTS	7
 #define TSS_BYTES	0x68
+
+#define PTREGS_BYTES	0xa8
 
 static int learn_base(struct left *l, const struct cpu_state *c, const char *name, __u64 *value)
 {
@@ -116,7 +119,8 @@ static enum left_kind kind_of(const struct left *l, __u64 value)
 	};
 	unsigned int i;
 
-	if (value == MARKER_TEXT || value >> MARKER_BITS == MARKER_BUFFER >> MARKER_BITS)
+	if (value == MARKER_TEXT || value == LEFT_DF_MARK ||
+	    value >> MARKER_BITS == MARKER_BUFFER >> MARKER_BITS)
 		return LEFT_MARKER;
 	if (value >> 56 != 0xff)
 		return LEFT_NOTHING;
@@ -210,6 +214,8 @@ static void forced(struct left *l, struct left_frame *fr, unsigned int at, __u64
 
 struct look {
 	__u64 root;
+	__u64 rsp0[MAX_CPUS];
+	int n;
 	unsigned int forced[N_LEFT_FORCED];
 };
 
@@ -321,8 +327,22 @@ static bool in_transit(struct left *l, const struct look *k, const struct cpu_st
 	       (leaf.perms & PERM_X);
 }
 
-static void scan_words(struct left *l, struct left_frame *fr, const __u8 *bytes,
-		       unsigned int from, unsigned int to)
+/*
+ * Whether the registers of user mode have a mark there: an IRET to user mode that fails is
+ * an exception from user mode in the end, which saves them on RSP0's stack.
+ */
+static bool is_own(const struct look *k, __u64 va, __u64 value)
+{
+	int i;
+
+	for (i = 0; i < k->n; i++)
+		if (value == LEFT_DF_MARK && k->rsp0[i] - va - 1 < PTREGS_BYTES)
+			return true;
+	return false;
+}
+
+static void scan_words(struct left *l, const struct look *k, struct left_frame *fr,
+		       const __u8 *bytes, unsigned int from, unsigned int to)
 {
 	unsigned int at;
 
@@ -330,7 +350,9 @@ static void scan_words(struct left *l, struct left_frame *fr, const __u8 *bytes,
 		__u64 value = word_at(bytes, at);
 		enum left_kind kind = kind_of(l, value);
 
-		if (kind)
+		if (is_own(k, fr->va + at, value))
+			l->own += !l->planting;
+		else if (kind)
 			hit(l, fr, at, kind, value);
 	}
 }
@@ -350,11 +372,11 @@ static void scan_data(struct left *l, struct look *k, const struct cpu_state *cp
 
 		if (!left_is_page(l, k->root, cpus[i].tr_base, pa))
 			continue;
-		scan_words(l, fr, bytes, from, tss);
-		scan_words(l, fr, bytes, tss + TSS_RSP0, tss + TSS_BYTES);
+		scan_words(l, k, fr, bytes, from, tss);
+		scan_words(l, k, fr, bytes, tss + TSS_RSP0, tss + TSS_BYTES);
 		from = tss + TSS_BYTES;
 	}
-	scan_words(l, fr, bytes, from, PAGE_SIZE);
+	scan_words(l, k, fr, bytes, from, PAGE_SIZE);
 }
 
 static void scan_text(struct left *l, __u64 pa)
@@ -378,10 +400,15 @@ static void scan_text(struct left *l, __u64 pa)
 void left_look(struct left *l, const struct cpu_state *cpus, int n, int cpu)
 {
 	const struct cpu_state *c = &cpus[cpu];
-	struct look k = { .root = c->cr3 & PTE_ADDR };
+	struct look k = { .root = c->cr3 & PTE_ADDR, .n = n };
 	unsigned int pages = 0;
 	size_t i;
 	int f;
+
+	for (f = 0; f < n; f++)
+		if (!guest_read_va(&l->audit.guest, l->audit.facts.levels, k.root,
+				   cpus[f].tr_base + TSS_RSP0, &k.rsp0[f], sizeof(k.rsp0[f])))
+			k.rsp0[f] = 0;
 
 	if (!l->looks)
 		expect_build(&l->audit, c, &l->audit.wants);
