@@ -49,6 +49,7 @@ struct session {
 	__u32 round;
 	bool user, over;
 	unsigned int events, doubles, looks, places;
+	const char *text;	/* the list of pointers in text */
 	const char *must[MAX_NAMES];
 	int n_must;
 };
@@ -306,9 +307,10 @@ static bool as_expected(const struct session *s)
 	return ok;
 }
 
-static int verdict(const struct session *s)
+static int verdict(struct session *s)
 {
 	unsigned int sum = 0;
+	int text = 0;
 	bool ok, found;
 	int i;
 
@@ -323,6 +325,12 @@ static int verdict(const struct session *s)
 		       "NOT FOUND, and it should be");
 		return !ok ? 2 : !found;
 	}
+	if (s->left.looks)
+		text = left_text_judge(&s->left, s->text, stdout);
+	if (text < 0)
+		ok = false;
+	else
+		sum += text;
 	if (sum)
 		printf("left: FOUND %u\n", sum);
 	else
@@ -334,6 +342,7 @@ static void complain(void)
 {
 	fputs("Usage: left --expected FILE [option...], for run.sh --attach\n"
 	      "  --expected FILE   names for what is exposed (exposure.expected)\n"
+	      "  --text FILE       pointers that text must have (left-text.txt)\n"
 	      "  --events N        NMIs, machine checks and #DBs in kernel mode, each (10000)\n"
 	      "  --doubles N       #DFs of IRETs of espfix that fail (1000)\n"
 	      "  --looks N         in user mode, at least (1000)\n"
@@ -368,6 +377,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "expected", required_argument, NULL, 'e' },
+		{ "text", required_argument, NULL, 'x' },
 		{ "events", required_argument, NULL, 'n' },
 		{ "doubles", required_argument, NULL, 'd' },
 		{ "looks", required_argument, NULL, 'l' },
@@ -387,6 +397,9 @@ int main(int argc, char **argv)
 		switch (opt) {
 		case 'e':
 			expected = optarg;
+			break;
+		case 'x':
+			s.text = optarg;
 			break;
 		case 'n':
 			s.events = number(optarg);
@@ -415,7 +428,7 @@ int main(int argc, char **argv)
 			complain();
 		}
 	}
-	if (!expected || optind != argc)
+	if (!expected || !s.text || optind != argc)
 		complain();
 
 	signal(SIGPIPE, SIG_IGN);

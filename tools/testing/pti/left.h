@@ -9,6 +9,7 @@
  *
  *	left.c		options, injections, the verdict
  *	left_scan.c	one look: what is a pointer, and which of them are forced
+ *	left_text.c	pointers in exposed text, and the list of those that must be there
  *	left_plant.c	whether a look sees what it should, in this guest
  *	left_report.c	what was found, by places
  *
@@ -38,6 +39,15 @@ struct left_place {
 	__u64 value[N_LEFT_KINDS];	/* the last that was there */
 };
 
+/* A pointer in exposed text */
+struct left_text {
+	__u64 va, value;
+	enum left_kind kind;
+	bool listed;
+};
+
+#define MAX_TEXT	256
+
 /* A frame that is exposed, and its places once there is something to tell of one */
 struct left_frame {
 	__u64 va;			/* the first that was met */
@@ -58,7 +68,10 @@ struct left {
 	__u32 stamp;
 
 	unsigned int looks, pages;	/* pages: the most that one look had */
-	unsigned int text_pages, text_pointers;
+	unsigned int text_pages;
+	unsigned int text_alike;		/* what only looks like a pointer */
+	struct left_text text[MAX_TEXT];
+	unsigned int n_text;			/* may be more than MAX_TEXT */
 	unsigned int forced[N_LEFT_FORCED];	/* the most that one look had */
 	unsigned int hits[N_LEFT_KINDS];
 	unsigned int own;	/* marks of left_df.c where they are user mode's own */
@@ -72,8 +85,14 @@ struct left {
 /* left_scan.c */
 int left_learn(struct left *l, const struct cpu_state *cpu);
 void left_look(struct left *l, const struct cpu_state *cpus, int n, int cpu);
+enum left_kind left_kind_of(const struct left *l, __u64 value);
 bool left_is_page(const struct left *l, __u64 root, __u64 va, __u64 pa);
 struct left_frame *left_frame_at(struct left *l, __u64 va, __u64 pa);
+
+/* left_text.c */
+void left_text_scan(struct left *l, __u64 va, __u64 pa);
+int left_text_judge(struct left *l, const char *list, FILE *f);
+void left_text_report(const struct left *l, unsigned int places, FILE *f);
 
 /* left_plant.c */
 void left_plant(struct left *l, const struct cpu_state *cpus, int n, int cpu);

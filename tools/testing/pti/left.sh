@@ -32,7 +32,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-image=$build model=${PTI_MODEL:-affected} append=pti=on events=10000 doubles=1000 looks=1000 places=24
+image=$build model=${PTI_MODEL:-affected} append=pti=on places=24
+events=10000 doubles=1000 looks=1000
 limit=$((1800 * ${PTI_SLOW:-1})) name='' must='' stacks=''
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -84,8 +85,9 @@ done
 
 cat >"$tmp/attached" <<END
 rc=0
-"$tmp/left" --expected "$tmp/expected" --events $events --doubles $doubles \\
-	--looks $looks --places $places $must --seed 1 --time $((limit - 30)) >"$tmp/report" 2>&3 || rc=\$?
+"$tmp/left" --expected "$tmp/expected" --text "$here/left-text.txt" \\
+	--events $events --doubles $doubles --looks $looks --places $places $must \\
+	--seed 1 --time $((limit - 30)) >"$tmp/report" 2>&3 || rc=\$?
 echo \$rc >"$tmp/status"
 # With findings, too, the guest comes to its end by itself.
 [ \$rc = 2 ] && exit 2

@@ -171,9 +171,10 @@ void left_report(const struct left *l, unsigned int places, FILE *f)
 {
 	int i;
 
-	fprintf(f, "%u looks at %u pages in user mode, %u of them text, which has %u pointers\n",
-		l->looks, l->pages, l->text_pages, l->text_pointers);
+	fprintf(f, "%u looks at %u pages in user mode, %u of them text\n", l->looks, l->pages,
+		l->text_pages);
 	report_pages(l, f);
+	left_text_report(l, places, f);
 	fprintf(f, "forced by the architecture:\n");
 	for (i = 0; i < N_LEFT_FORCED; i++)
 		fprintf(f, "    %3u %s: %s\n", l->forced[i], forced[i].name, forced[i].reason);

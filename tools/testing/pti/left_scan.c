@@ -2,8 +2,7 @@
 /*
  * One look of the probe: every page of the kernel half of the user page table.
  *
- * Pages which are executable are code, and counted apart, from every byte on.  In every
- * other, aligned words are held against the ranges that the kernel chose at random, and
+ * Pages which are executable are code, for left_text.c to look at.  In every other, aligned words are held against the ranges that the kernel chose at random, and
  * against the markers; in the TSS, words that are off by four bytes, as its fields are.
  * From other bytes on, halves of two numbers of user mode can look like a pointer.
  *
@@ -40,6 +39,8 @@
 #define TSS_BYTES	0x68
 
 #define PTREGS_BYTES	0xa8
+
+#define TEXT_EVERY	100		/* looks */
 
 static int learn_base(struct left *l, const struct cpu_state *c, const char *name, __u64 *value)
 {
@@ -112,7 +113,8 @@ static bool in_range(const struct left_range *r, __u64 value)
 	return value - r->from < r->size;
 }
 
-static enum left_kind kind_of(const struct left *l, __u64 value)
+/** left_kind_of() - what eight bytes are, by their value */
+enum left_kind left_kind_of(const struct left *l, __u64 value)
 {
 	static const enum left_kind kinds[] = {
 		LEFT_IMAGE, LEFT_MODULE, LEFT_DIRECT, LEFT_VMALLOC, LEFT_VMEMMAP, LEFT_CEA,
@@ -204,7 +206,7 @@ static void hit(struct left *l, struct left_frame *fr, unsigned int at, enum lef
 static void forced(struct left *l, struct left_frame *fr, unsigned int at, __u64 value,
 		   bool right, unsigned int *count)
 {
-	enum left_kind kind = kind_of(l, value);
+	enum left_kind kind = left_kind_of(l, value);
 
 	if (right)
 		++*count;
@@ -348,7 +350,7 @@ static void scan_words(struct left *l, const struct look *k, struct left_frame *
 
 	for (at = from; at + sizeof(__u64) <= to; at += sizeof(__u64)) {
 		__u64 value = word_at(bytes, at);
-		enum left_kind kind = kind_of(l, value);
+		enum left_kind kind = left_kind_of(l, value);
 
 		if (is_own(k, fr->va + at, value))
 			l->own += !l->planting;
@@ -377,17 +379,6 @@ static void scan_data(struct left *l, struct look *k, const struct cpu_state *cp
 		from = tss + TSS_BYTES;
 	}
 	scan_words(l, k, fr, bytes, from, PAGE_SIZE);
-}
-
-static void scan_text(struct left *l, __u64 pa)
-{
-	__u8 bytes[PAGE_SIZE];
-	unsigned int at;
-
-	if (!guest_read(&l->audit.guest, pa, bytes, sizeof(bytes)))
-		return;
-	for (at = 0; at + sizeof(__u64) <= PAGE_SIZE; at++)
-		l->text_pointers += kind_of(l, word_at(bytes, at)) != LEFT_NOTHING;
 }
 
 /**
@@ -428,8 +419,8 @@ void left_look(struct left *l, const struct cpu_state *cpus, int n, int cpu)
 			fr->stamp = l->stamp;
 			pages++;
 			if (leaf->perms & PERM_X) {
-				if (!l->looks)
-					scan_text(l, pa);
+				if (l->looks % TEXT_EVERY == 0 && !l->planting)
+					left_text_scan(l, va, pa);
 				l->text_pages += !l->looks;
 			} else if (fr->cpu < 0 || !in_transit(l, &k, &cpus[fr->cpu])) {
 				scan_data(l, &k, cpus, n, fr, pa);
