@@ -68,6 +68,9 @@
  *	the user page table maps, or on none.
  * Out:	user page table; \scratch_reg and flags clobbered.
  *
+ * Mostly nothing is owed, and NOFLUSH set: then nothing is written, for a branch is
+ * cheaper than a store on each way out. In kernel mode the wrong guess harms nothing.
+ *
  * Setting NOFLUSH again after the read loses no flush: between the read and the
  * CR3 write only an NMI or #MC can come, and those drop no user page. What they
  * drop in the kernel (APEI's fixmap) may owe one that nothing depends on, since
@@ -79,11 +82,15 @@
 .macro TO_USER_CR3 scratch_reg:req pcid:req pad=0
 	mov	PER_CPU_VAR(pti_pcid), \scratch_reg
 	.if \pcid
+	test	\scratch_reg, \scratch_reg
+	js	.Lnothing_owed_\@
 	orb	$0x80, PER_CPU_VAR(pti_pcid + 7)
+.Lnothing_owed_\@:
 	.endif
 	.if \pad
+	.byte	0x0f, 0x1f, 0x44, 0, 0			/* NOPs as long as TEST and JS, */
 #ifdef CONFIG_SMP
-	.byte	0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0		/* NOP as long as that ORB */
+	.byte	0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0		/* and as that ORB */
 #else
 	.byte	0x0f, 0x1f, 0x80, 0, 0, 0, 0
 #endif

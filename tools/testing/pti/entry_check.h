@@ -149,6 +149,7 @@ struct state {
 	__u8 resumed;		/* it was interrupted, and the kernel page table is in CR3 */
 	__u8 on_ldtr;		/* ZF is set if LDTR is 0 */
 	__u8 ldt;		/* and it is not */
+	__u8 on_owed;		/* SF is set if NOFLUSH is, in pti_pcid.user_cr3 */
 	__u32 nslots;
 	__u32 irqs;		/* enum tri */
 	struct slot slot[MAX_SLOTS];

@@ -216,6 +216,7 @@ void flags_unknown(struct state *st)
 	st->sf = MAYBE;
 	st->on_mode = 0;
 	st->on_ldtr = 0;
+	st->on_owed = 0;
 }
 
 __u64 state_hash(const struct state *st)

@@ -436,6 +436,9 @@ static void test(struct state *st, struct value a, struct value b, int size)
 	} else if (a.kind == V_GSHIGH && b.kind == V_GSHIGH) {
 		st->sf = a.id == GS_KERNEL;
 		st->on_mode = 1;
+	} else if (cur->pcid && a.kind == V_CR3 && a.id & CR3_IS_KEPT && same_value(&a, &b) &&
+		   size == 8) {
+		st->on_owed = 1;
 	} else if (a.kind == V_LDTR && b.kind == V_LDTR) {
 		st->on_ldtr = 1;
 	}

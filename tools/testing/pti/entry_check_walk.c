@@ -192,6 +192,8 @@ static void one_path(struct state *st)
 			taken.ip = other;
 			taken.ldt |= st->on_ldtr && in->id == X86_INS_JNE;
 			st->ldt |= st->on_ldtr && in->id == X86_INS_JE;
+			taken.said |= st->on_owed && in->id == X86_INS_JS;
+			st->said |= st->on_owed && in->id == X86_INS_JNS;
 			taken.path = path_add(st->path, ip, "taken");
 			push(&taken);
 			st->path = path_add(st->path, ip, "not taken");
