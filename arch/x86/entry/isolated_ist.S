@@ -10,6 +10,8 @@
  * trampoline, and goes on as if the CPU had pushed it there. From user mode the frame
  * is the user's, and stays.
  *
+ * Addresses of the image are made relative to RIP here (exposed_text.S says why).
+ *
  * None of them goes back to the user page table. A head that was interrupted before
  * its CR3 write runs that again. A tail that was interrupted behind its CR3 write is
  * taken up at the instruction that isolated_redo_table has for it, which makes that write
@@ -57,15 +59,19 @@ SYM_CODE_START(\head)
 	 * tell: something else may have come first, and have left the kernel page table.
 	 */
 	mov	(\words - 3)*8(%rsp), %rax
-	cmp	$__entry_text_start, %rax
+	lea	__entry_text_start(%rip), %rdx
+	cmp	%rdx, %rax
 	jb	.Lmove_\@
-	cmp	$__entry_text_end, %rax
+	lea	__entry_text_end(%rip), %rdx
+	cmp	%rdx, %rax
 	jae	.Lmove_\@
 
 	/* The last instructions of IRET are those of a return to the kernel, too. */
-	cmp	$.Lnative_iret, %rax
+	lea	.Lnative_iret(%rip), %rdx
+	cmp	%rdx, %rax
 	jb	.Ltail_\@
-	cmp	$native_irq_return_iret, %rax
+	lea	native_irq_return_iret(%rip), %rdx
+	cmp	%rdx, %rax
 	ja	.Ltail_\@
 	mov	(\words)*8(%rsp), %rdx
 	testb	$3, CS-RIP(%rdx)
@@ -86,8 +92,8 @@ SYM_CODE_START(\head)
 	jmp	.Lmove_\@
 .Lnext_\@:
 	add	$3*8, %rdx
-	cmp	$isolated_redo_table_end, %rdx
-	jb	.Lrow_\@
+	cmpq	$0, (%rdx)
+	jne	.Lrow_\@
 	.endif
 
 	/* Kernel page table; RDX, RAX and \words of the CPU's at RSP. */
@@ -237,5 +243,7 @@ SYM_DATA_START(isolated_redo_table)
 	REDO	.Lldt_user_gs, .Lldt_user_rax, .Lredo_ldt_user_gs
 	REDO	.Lldt_user_rax, .Lldt_end, isolated_redo_iret
 #endif
-SYM_DATA_END_LABEL(isolated_redo_table, SYM_L_GLOBAL, isolated_redo_table_end)
+SYM_INNER_LABEL(isolated_redo_table_end, SYM_L_GLOBAL)
+	.quad	0			/* where a search ends */
+SYM_DATA_END(isolated_redo_table)
 	.popsection

@@ -71,15 +71,18 @@
  * Mostly nothing is owed, and NOFLUSH set: then nothing is written, for a branch is
  * cheaper than a store on each way out. In kernel mode the wrong guess harms nothing.
  *
- * Setting NOFLUSH again after the read loses no flush: between the read and the
- * CR3 write only an NMI or #MC can come, and those drop no user page. What they
- * drop in the kernel (APEI's fixmap) may owe one that nothing depends on, since
- * the user page table never held it.
+ * Between the read and the CR3 write only an NMI or #MC can come. A flush that it owes
+ * is not lost: the next exit pays it if NOFLUSH was read as set, this one otherwise. It
+ * may come too late for user mode, so those drop no user page; what they drop in the
+ * kernel (APEI's fixmap) the user page table never held.
  *
  * An alternative has this padded, so that the CR3 write ends it: what is at the next
  * instruction is on the user page table (isolated_ist.S).
  */
 .macro TO_USER_CR3 scratch_reg:req pcid:req pad=0
+	.if \pad
+	.byte	0x0f, 0x1f, 0x44, 0, 0			/* NOP as long as TEST and JS */
+	.endif
 	mov	PER_CPU_VAR(pti_pcid), \scratch_reg
 	.if \pcid
 	test	\scratch_reg, \scratch_reg
@@ -88,9 +91,8 @@
 .Lnothing_owed_\@:
 	.endif
 	.if \pad
-	.byte	0x0f, 0x1f, 0x44, 0, 0			/* NOPs as long as TEST and JS, */
 #ifdef CONFIG_SMP
-	.byte	0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0		/* and as that ORB */
+	.byte	0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0		/* NOP as long as that ORB */
 #else
 	.byte	0x0f, 0x1f, 0x80, 0, 0, 0, 0
 #endif

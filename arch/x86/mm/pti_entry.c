@@ -39,7 +39,8 @@ static noinline bool meets(unsigned long addr, unsigned long end, const void *st
  *				where the thread stack is
  *	fixed_percpu_data	exc_debug_kernel() may have a stack canary
  *
- *	isolated_redo_table	its entry may look up in it where a tail goes on
+ *	isolated_redo_table	its entry may look up in it where a tail goes on, to the
+ *				word behind its end
  *
  * A tail that has a #DB behind its CR3 write is taken up again before that, to meet the
  * same breakpoint, for ever. So there may be none on what tails read there:
@@ -72,6 +73,6 @@ bool pti_entry_uses(unsigned long addr, unsigned long end)
 	       (cpu_feature_enabled(X86_FEATURE_PTI) &&
 		meets(addr, end, (void *)ESPFIX_BASE_ADDR, P4D_SIZE)) ||
 	       meets(addr, end, isolated_redo_table,
-		     isolated_redo_table_end - isolated_redo_table) ||
+		     isolated_redo_table_end - isolated_redo_table + sizeof(long)) ||
 	       meets(addr, end, __entry_text_start, __entry_text_end - __entry_text_start);
 }

@@ -36,7 +36,7 @@
 /**
  * struct pti_pcid - what one CPU knows about its user PCIDs
  * @user_cr3: CR3 for the way out to user mode, for the loaded mm; must be first
- *	(SWITCH_TO_USER_CR3). With PCID, CR3_NOFLUSH is clear exactly when a flush
+ *	(TO_USER_CR3). With PCID, CR3_NOFLUSH is clear exactly when a flush
  *	of the loaded ASID's user PCID is owed.
  * @asid: the ASID that @user_cr3 is for
  * @owed: one bit for each ASID that is not loaded and is owed a flush
@@ -99,8 +99,8 @@ static inline void __pti_owe_user_flush(void)
 /**
  * pti_owe_user_flush() - owe a flush to the loaded ASID's user PCID
  *
- * Context: any but NMI and #MC, which may come while SWITCH_TO_USER_CR3 is setting
- * NOFLUSH again: this flush would be lost.
+ * Context: any but NMI and #MC, which may come when TO_USER_CR3 has read the value: the
+ * exit would be without this flush, and user mode run before it.
  */
 static inline void pti_owe_user_flush(void)
 {

@@ -12,7 +12,7 @@
 /* Zero means: no mm loaded yet, nothing owed that matters. */
 DEFINE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
 
-/* SWITCH_TO_USER_CR3 loads the first word and sets bit 63 as bit 7 of byte 7. */
+/* TO_USER_CR3 loads the first word and sets bit 63 as bit 7 of byte 7. */
 static_assert(offsetof(struct pti_pcid, user_cr3) == 0);
 static_assert((CR3_NOFLUSH >> 63) == 1);
 

@@ -98,7 +98,7 @@ static bool owed(void)
 	return !(this_cpu_read(pti_pcid.user_cr3) & CR3_NOFLUSH);
 }
 
-/* As SWITCH_TO_USER_CR3 takes the value and sets the bit again. */
+/* As TO_USER_CR3 takes the value and sets the bit again. */
 static bool pay(void)
 {
 	bool was = owed();

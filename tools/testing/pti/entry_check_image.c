@@ -317,14 +317,14 @@ static void redo_find(void)
 	img.stack_pages = stacks ? stack_pages(stacks->size) : CEA_STACK_PAGES;
 	if (!from)
 		return;
-	img.redo = image_at(from, to - from);
+	img.redo = image_at(from, to - from + sizeof(*img.redo));
 	img.nredo = (to - from) / (3 * sizeof(*img.redo));
 	img.redo_at = from;
 	img.iret_from = image_symbol("restore_regs_and_return_to_kernel");
 	img.iret = image_symbol("native_irq_return_iret");
 	img.redo_iret = image_symbol("isolated_redo_iret");
-	if (!img.redo || !img.nredo)
-		cannot("%s: isolated_redo_table has no rows", img.file);
+	if (!img.redo || !img.nredo || img.redo[3 * img.nredo])
+		cannot("%s: isolated_redo_table has no rows, or no zero behind them", img.file);
 }
 
 void image_read(const char *file)

@@ -112,7 +112,8 @@ static struct loc locate(const struct state *st, const cs_insn *in, const cs_x86
 		return l;
 	}
 	v = reg_read(st, m->base);
-	if (m->index != X86_REG_INVALID)
+	/* An array in the image is named by its start */
+	if (m->index != X86_REG_INVALID && v.kind != V_CONST)
 		return l;
 	if (v.kind == V_PTR) {
 		l.kind = L_STACK;
@@ -186,9 +187,10 @@ static bool touch(struct state *st, const struct loc *l, int size, enum access h
 	}
 }
 
+/* And in the word behind it, at which a search ends */
 static bool in_redo_table(__u64 addr)
 {
-	return addr >= img.redo_at && addr - img.redo_at < img.nredo * 3 * sizeof(*img.redo);
+	return addr >= img.redo_at && addr - img.redo_at <= img.nredo * 3 * sizeof(*img.redo);
 }
 
 static struct value load(const struct state *st, const struct loc *l, int size)

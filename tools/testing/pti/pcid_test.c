@@ -60,12 +60,13 @@ static void check(bool good, const char *what)
 	printf("%sok %u - %s\n", good ? "" : "not ", tests, what);
 }
 
-/* What the exit path does: take the value, set NOFLUSH again. */
+/* What the exit path does: take the value, and set NOFLUSH again if it was clear. */
 static unsigned long exit_to_user(void)
 {
 	unsigned long cr3 = pti_pcid.user_cr3;
 
-	pti_pcid.user_cr3 |= CR3_NOFLUSH;
+	if (!(cr3 & CR3_NOFLUSH))
+		pti_pcid.user_cr3 |= CR3_NOFLUSH;
 	return cr3;
 }
 

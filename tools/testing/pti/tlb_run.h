@@ -563,8 +563,10 @@ static void op_exit(unsigned int mm)
 	irqs_off = true;
 	cr3 = pti_pcid.user_cr3;
 	step();
-	if (features[X86_FEATURE_PTI_PCID])
+	if (features[X86_FEATURE_PTI_PCID] && !(cr3 & CR3_NOFLUSH)) {
 		pti_pcid.user_cr3 |= CR3_NOFLUSH;
+		step();
+	}
 	hw_write_cr3(cr3);
 	own_mode = USER;
 	irqs_off = false;

@@ -14,12 +14,12 @@ set -eu
 vmlinux=${1:?usage: entry_data.sh VMLINUX}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-nm -n "$vmlinux" >"$tmp/symbols"
+nm -nS "$vmlinux" | awk 'NF == 3 { $4 = $3; $3 = $2; $2 = 0 } { print }' >"$tmp/symbols"
 
 # symbol NAME: its address
 symbol()
 {
-	address=$(awk -v name="$1" '$3 == name { print "0x" $1 }' "$tmp/symbols")
+	address=$(awk -v name="$1" '$4 == name { print "0x" $1 }' "$tmp/symbols")
 	echo "${address:?$vmlinux has no symbol $1}"
 }
 
@@ -55,19 +55,35 @@ done
 	objdump -d --no-show-raw-insn -j .altinstr_replacement "$vmlinux"
 } | sed -n 's/^ *\([0-9a-f]*\):\t/\1 /p; /^alternatives$/p' >"$tmp/code"
 
-# Where an operand points, objdump says if it is relative to RIP. Others have 32 bits
-# of address, which is extended by its sign.
+# Where an operand points, objdump says if it is relative to RIP. An address of data that
+# is loaded is a table's: of per-CPU offsets, of which the first word will do, or the one
+# that is searched, to its last.
 gawk -M '
 	# place KIND ADDRESS: by the last symbol before it.
-	function place(kind, address,	i, best) {
+	function before(kind, address,	i, best) {
 		for (i = 1; i <= n && at[i] <= address; i++)
 			if ((kind == "percpu") == (at[i] < 2^32))
 				best = i
+		return best
+	}
+	function place(kind, address,	best) {
+		best = before(kind, address)
 		if (best)
 			print kind, name[best] "+" address - at[best], bytes
 	}
+	function table_at(address,	best) {
+		best = before("data", address)
+		if (best && at[best] == address && !text[best])
+			print "data", name[best] "+0", name[best] == "isolated_redo_table" ? \
+				size[best] : 8
+	}
 	FILENAME == ARGV[1] {
-		if ($2 ~ /^[bBdDrRtTV]$/) { at[++n] = strtonum("0x" $1); name[n] = $3 }
+		if ($3 ~ /^[bBdDrRtTV]$/) {
+			at[++n] = strtonum("0x" $1)
+			size[n] = strtonum("0x" $2)
+			text[n] = $3 ~ /[tT]/
+			name[n] = $4
+		}
 		next
 	}
 	FILENAME == ARGV[2] { length_of[$1] = $2; next }
@@ -80,6 +96,9 @@ gawk -M '
 			next
 		bytes = $2 ~ /^(or|and|cmp|mov|test)b$/ ? 1 : 8
 	}
+	$2 ~ /^lea/ && match($0, /# [0-9a-f]+ </) {
+		table_at(strtonum("0x" substr($0, RSTART + 2, RLENGTH - 4)))
+	}
 	$2 ~ /^(lea|nop)/ { next }
 	match($0, /# [0-9a-f]+ </) {
 		where = strtonum("0x" substr($0, RSTART + 2, RLENGTH - 4))
@@ -88,10 +107,11 @@ gawk -M '
 	}
 	match($0, /%gs:0x[0-9a-f]+/) {
 		place("percpu", strtonum(substr($0, RSTART + 4, RLENGTH - 4)))
-		next
-	}
-	match($0, /-0x[0-9a-f]+\(,%/) {
-		place("data", 2^64 - strtonum(substr($0, RSTART + 1, RLENGTH - 4)))
 	}' "$tmp/symbols" "$tmp/replacements" "$tmp/code" | sort -u >"$tmp/list"
-[ -s "$tmp/list" ]
+for known in pti_pcid isolated_redo_table __per_cpu_offset; do
+	if grep -q " $known\$" "$tmp/symbols" && ! grep -q " $known+" "$tmp/list"; then
+		echo "entry_data.sh: $known was not found in the entry code of $vmlinux" >&2
+		exit 1
+	fi
+done
 cat "$tmp/list"
