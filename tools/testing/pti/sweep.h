@@ -42,6 +42,7 @@
 #define SIGNAL_MS	2000	/* and a signal that others have had, too */
 
 #define EFLAGS_IF	BIT_ULL(9)
+#define EFLAGS_ARITH	0x8d5ULL	/* CF, PF, AF, ZF, SF, OF */
 #define SPEC_CTRL	0x48	/* an MSR */
 #define SPEC_CTRL_IBRS	BIT_ULL(0)
 

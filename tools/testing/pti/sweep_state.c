@@ -119,8 +119,13 @@ static bool has_flushed(struct sweep *s, const struct remote_reg *reg,
 	const struct regs *a = &before->regs, *b = &after->regs;
 	__u64 was, is;
 
-	if (!s->pcid || cpl(a) || !(a->v[CR3] & CR3_USER) || reg->size != sizeof(was) ||
-	    !strcmp(reg->name, "cr3") || redo_addr(s, a->v[RIP]) == a->v[RIP])
+	if (!s->pcid || cpl(a) || !(a->v[CR3] & CR3_USER) || !strcmp(reg->name, "cr3") ||
+	    redo_addr(s, a->v[RIP]) == a->v[RIP])
+		return false;
+	/* Whether NOFLUSH had to be set again is the last thing that they were for */
+	if (!strcmp(reg->name, "eflags"))
+		return !((a->v[EFLAGS] ^ b->v[EFLAGS]) & ~EFLAGS_ARITH);
+	if (reg->size != sizeof(was))
 		return false;
 	memcpy(&was, a->raw + reg->at, sizeof(was));
 	memcpy(&is, b->raw + reg->at, sizeof(is));
