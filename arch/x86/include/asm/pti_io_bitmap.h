@@ -20,11 +20,13 @@
  * pti_get_io_bitmap() - a task is going to have an I/O bitmap
  * @tsk: the task, current or one that does not run yet; it may have one already
  *
+ * The caller sets TIF_IO_BITMAP behind this; nobody else does for @tsk.
+ *
  * Context: process, may sleep.
  */
 static inline void pti_get_io_bitmap(struct task_struct *tsk)
 {
-	if (!test_and_set_tsk_thread_flag(tsk, TIF_IO_BITMAP))
+	if (!test_tsk_thread_flag(tsk, TIF_IO_BITMAP))
 		pti_use(PTI_IO_BITMAP);
 }
 
@@ -71,11 +73,7 @@ static inline void pti_forget_io_bitmap(int cpu)
 
 static inline void pti_forget_io_bitmap(int cpu) { }
 
-static inline void pti_get_io_bitmap(struct task_struct *tsk)
-{
-	set_tsk_thread_flag(tsk, TIF_IO_BITMAP);
-}
-
+static inline void pti_get_io_bitmap(struct task_struct *tsk) { }
 static inline void pti_put_io_bitmap(struct task_struct *tsk) { }
 
 #endif
