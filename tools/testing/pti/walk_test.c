@@ -58,20 +58,20 @@ static void (*later)(void);	/* what a test changes when the walker knows where t
 #define SECTION_BSS	9
 
 static struct symbol symbols[] = {
-	{ "__per_cpu_start",		0,			0,	SECTION_PERCPU },
-	{ "cpu_debug_store",		OFF_DEBUG,		4096,	SECTION_PERCPU },
-	{ "cpu_tss_rw",			OFF_TSS,		20480,	SECTION_PERCPU },
-	{ "gdt_page",			OFF_GDT,		4096,	SECTION_PERCPU },
-	{ "exception_stacks",		OFF_STACKS,		32768,	SECTION_PERCPU },
-	{ "entry_stack_storage",	OFF_ENTRY_STACK,	4096,	SECTION_PERCPU },
-	{ "neighbour",			0x15000,		8,	SECTION_PERCPU },
-	{ "pti_pcid",			OFF_PCID,		64,	SECTION_PERCPU },
-	{ "srso_alias_untrain_ret",	ENTRY - PAGE_SIZE,	16,	SECTION_TEXT },
-	{ "__entry_text_start",		ENTRY,			0,	SECTION_TEXT },
-	{ "asm_exc_divide_error",	ENTRY + 0x930,		32,	SECTION_TEXT },
-	{ "__entry_text_end",		ENTRY + 0x17b5,		0,	SECTION_TEXT },
-	{ "__vsyscall_page",		VSYSCALL_PAGE,		4096,	2 },
-	{ "idt_table",			IDT_TABLE,		4096,	SECTION_BSS },
+	{ "__per_cpu_start",		0,			0,	SECTION_PERCPU, 0 },
+	{ "cpu_debug_store",		OFF_DEBUG,		4096,	SECTION_PERCPU, 0 },
+	{ "cpu_tss_rw",			OFF_TSS,		20480,	SECTION_PERCPU, 0 },
+	{ "gdt_page",			OFF_GDT,		4096,	SECTION_PERCPU, 0 },
+	{ "exception_stacks",		OFF_STACKS,		32768,	SECTION_PERCPU, 0 },
+	{ "entry_stack_storage",	OFF_ENTRY_STACK,	4096,	SECTION_PERCPU, 0 },
+	{ "neighbour",			0x15000,		8,	SECTION_PERCPU, 0 },
+	{ "pti_pcid",			OFF_PCID,		64,	SECTION_PERCPU, 0 },
+	{ "srso_alias_untrain_ret",	ENTRY - PAGE_SIZE,	16,	SECTION_TEXT, 0 },
+	{ "__entry_text_start",		ENTRY,			0,	SECTION_TEXT, 0 },
+	{ "asm_exc_divide_error",	ENTRY + 0x930,		32,	SECTION_TEXT, 0 },
+	{ "__entry_text_end",		ENTRY + 0x17b5,		0,	SECTION_TEXT, 0 },
+	{ "__vsyscall_page",		VSYSCALL_PAGE,		4096,	2, 0 },
+	{ "idt_table",			IDT_TABLE,		4096,	SECTION_BSS, 0 },
 };
 
 static struct symbol *symbol(const char *name)
