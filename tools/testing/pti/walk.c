@@ -250,7 +250,8 @@ static void write_figures(const struct session *s, FILE *f)
 	fprintf(f, "read_only_bytes %llu\n", a->stats.max_read);
 	fprintf(f, "total_bytes %llu\n", a->stats.max_bytes);
 	fprintf(f, "process_bytes %llu\n", a->stats.max_process);
-	fprintf(f, "each_cpu_bytes %llu\n", a->stats.max_cpus / a->facts.ncpus);
+	fprintf(f, "two_cpus_bytes %llu\n", a->stats.max_two);
+	fprintf(f, "each_cpu_bytes %llu\n", a->stats.max_cpu);
 	fprintf(f, "differences %d\n", a->n_found);
 }
 

@@ -215,7 +215,7 @@ struct rows {
 struct want {
 	__u64 va;
 	__u64 store_pa;		/* frame that the row's store has, or NO_FRAME */
-	int row;
+	int row, cpu;		/* cpu: if the row is each CPU's */
 	bool hit;
 };
 
@@ -259,7 +259,8 @@ struct stats {
 	/* distinct bytes by frame, of one user page table, without per-process rows */
 	__u64 min_bytes, max_bytes, max_exec, max_write;
 	__u64 max_read;		/* neither executable nor writable */
-	__u64 max_cpus;		/* of all CPUs' rows */
+	__u64 max_cpu;		/* of one CPU's rows */
+	__u64 max_two;		/* as max_bytes, with the two CPUs that have the most */
 	__u64 max_process;	/* of per-process rows */
 	/* the last row stands for what no row allows */
 	struct row_stats row[MAX_ROWS + 1];

@@ -329,6 +329,7 @@ static void want_pages(struct audit *a, struct wants *w, const struct cpu_state 
 		x = &w->v[w->n++];
 		x->va = va + i * PAGE_SIZE;
 		x->row = row;
+		x->cpu = area;
 		x->hit = false;
 		x->store_pa = NO_FRAME;
 		if (*r->store) {

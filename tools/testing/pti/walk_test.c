@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test of the outside walker's checks: fabricates the memory of a machine with two
+ * Test of the outside walker's checks: fabricates the memory of a machine with three
  * CPUs, whose page tables are as exposure.expected wants them, then breaks one thing
  * at a time and demands that exactly the findings that belong to it are made.
  *
@@ -14,7 +14,7 @@
 #include "walk.h"
 
 #define MEM_BYTES	(8ULL << 20)
-#define NCPUS		2
+#define NCPUS		3
 #define SLIDE		0x1e00000ULL
 #define ENTRY		0xffffffff81401000ULL	/* __entry_text_start, on a page */
 #define ENTRY_PAGES	2
@@ -678,10 +678,14 @@ static void ldt_short(void)
 
 static void nobody_changes_the_ldt(void)
 {
-	cpus[1] = cpus[0];
-	cpus[1].gdt_base = CEA(1);
-	cpus[1].tr_base = CEA(1) + 2 * PAGE_SIZE;
-	cpus[1].kernel_gs_base = PERCPU(1);
+	int cpu;
+
+	for (cpu = 1; cpu < NCPUS; cpu++) {
+		cpus[cpu] = cpus[0];
+		cpus[cpu].gdt_base = CEA(cpu);
+		cpus[cpu].tr_base = CEA(cpu) + 2 * PAGE_SIZE;
+		cpus[cpu].kernel_gs_base = PERCPU(cpu);
+	}
 }
 
 static void ldt_left_behind(void)
@@ -878,14 +882,21 @@ static void nmi_stack_global(void)
 	    LEAF_RW | PTE_GLOBAL);
 }
 
+static void ports_of(int cpu, unsigned int pages, __u64 flags)
+{
+	unsigned int i;
+
+	for (i = 1; i <= pages; i++)
+		map_both(CEA(cpu) + (2 + i) * PAGE_SIZE,
+			 PERCPU_PA(cpu) + OFF_TSS + i * PAGE_SIZE, LEAF_RO | flags);
+}
+
 static void ports_mapped(__u64 flags)
 {
-	unsigned int cpu, i;
+	int cpu;
 
 	for (cpu = 0; cpu < NCPUS; cpu++)
-		for (i = 1; i < 5; i++)
-			map_both(CEA(cpu) + (2 + i) * PAGE_SIZE,
-				 PERCPU_PA(cpu) + OFF_TSS + i * PAGE_SIZE, LEAF_RO | flags);
+		ports_of(cpu, 4, flags);
 }
 
 static void ports(void)
@@ -914,6 +925,13 @@ static void ports_not_yet(void)
 static void ports_waiting(void)
 {
 	ports();
+	a.ports_may = true;
+}
+
+static void ports_differ(void)
+{
+	ports_of(1, 4, 0);
+	ports_of(2, 2, 0);
 	a.ports_may = true;
 }
 
@@ -1099,8 +1117,17 @@ static bool figures_right(void)
 	return a.stats.max_bytes == bytes && a.stats.min_bytes == bytes &&
 	       a.stats.max_exec == ENTRY_PAGES * PAGE_SIZE &&
 	       a.stats.max_write == written &&
-	       a.stats.max_cpus == NCPUS * 3 * PAGE_SIZE &&
+	       a.stats.max_cpu == 3 * PAGE_SIZE && a.stats.max_two == bytes - 3 * PAGE_SIZE &&
 	       a.stats.max_read == bytes - written - ENTRY_PAGES * PAGE_SIZE;
+}
+
+/* Of CPUs with 3, 7 and 5 pages: neither a mean nor what the first or last one has */
+static bool cpus_counted(void)
+{
+	__u64 bytes = (ENTRY_PAGES + 1 + 7 + 5) * PAGE_SIZE;
+
+	return a.stats.max_cpu == 7 * PAGE_SIZE && a.stats.max_two == bytes &&
+	       a.stats.max_bytes == bytes + 3 * PAGE_SIZE;
 }
 
 static bool parses_registers(void)
@@ -1174,6 +1201,7 @@ static const char * const bad_rows[] = {
 
 int main(int argc, char **argv)
 {
+	static const struct test differ = { "CPUs that differ", ports_differ, 0, PLAIN };
 	static struct rows rows;
 	unsigned int i, n = 0, failed = 0;
 
@@ -1188,7 +1216,7 @@ int main(int argc, char **argv)
 	a.syms.v = symbols;
 	a.syms.n = ARRAY_SIZE(symbols);
 
-	printf("TAP version 13\n1..%zu\n", 2 * ARRAY_SIZE(tests) + 5 + ARRAY_SIZE(bad_rows));
+	printf("TAP version 13\n1..%zu\n", 2 * ARRAY_SIZE(tests) + 7 + ARRAY_SIZE(bad_rows));
 	for (levels = 4; levels <= 5; levels++) {
 		for (i = 0; i < ARRAY_SIZE(tests); i++) {
 			unsigned int kinds = run(&tests[i], &rows);
@@ -1206,6 +1234,10 @@ int main(int argc, char **argv)
 		run(&tests[0], &rows);
 		printf("%sok %u figures, %d levels\n", figures_right() ? "" : "not ", ++n, levels);
 		failed += !figures_right();
+		run(&differ, &rows);
+		printf("%sok %u %s, %d levels\n", cpus_counted() ? "" : "not ", ++n, differ.name,
+		       levels);
+		failed += !cpus_counted();
 	}
 	if (!parses_registers()) {
 		printf("not ");
