@@ -12,9 +12,9 @@
  *	note TEXT			what the reader should know
  *
  * Of figures with the same name the least counts.  This program compares ours with
- * stock's and with the limits, and writes report.md, a CSV file for each topic and mode, charts.gp for
- * gnuplot (with bench.gp), and figures.md, the table that stands in README.md.  It
- * knows what topics there are, so that one without figures is missed.
+ * stock's and with the limits, and writes report.md, a CSV file for each topic and mode,
+ * charts.gp for gnuplot (with bench.gp), and figures.md, the table that stands in
+ * README.md.  It knows what topics there are, so that one without figures is missed.
  *
  * Exit status: 0 all is there and ours is nowhere above stock or a limit, 1 it is
  * somewhere, 2 something is missing, 3 the input cannot be read.
@@ -630,7 +630,8 @@ static void write_report(bool charts)
 		"programs: *stock* with the isolation that Linux has, *ours*, and *stripped* without\n"
 		"any. What is added is added to *stripped*; less is better everywhere.\n\n"
 		"Ours is above stock in %d of %d figures, and above its limit in %d of %d.%s\n\n",
-		n_above, n_compared, n_over, n_limits, n_missing || n_left_out ? " **Not all was measured.**" : "");
+		n_above, n_compared, n_over, n_limits,
+		n_missing || n_left_out ? " **Not all was measured.**" : "");
 	write_texts("Left out:", left_out, n_left_out, report);
 	write_texts("Above stock or a limit, or missing:", verdicts, n_verdicts, report);
 	write_texts("How to read it:", notes, n_notes, report);
@@ -717,8 +718,9 @@ int main(int argc, char **argv)
 		printf("left out: %s\n", left_out[i]);
 	for (i = 0; i < n_verdicts; i++)
 		printf("%s\n", verdicts[i]);
-	printf("ours is above stock in %d of %d figures, above its limit in %d of %d; %d left out, %d missing\n",
-	       n_above, n_compared, n_over, n_limits, n_left_out, n_missing);
+	printf("ours is above stock in %d of %d figures, above its limit in %d of %d; ",
+	       n_above, n_compared, n_over, n_limits);
+	printf("%d left out, %d missing\n", n_left_out, n_missing);
 	if (n_above || n_over)
 		return 1;
 	return n_left_out || n_missing ? 2 : 0;

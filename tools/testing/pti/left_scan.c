@@ -2,9 +2,10 @@
 /*
  * One look of the probe: every page of the kernel half of the user page table.
  *
- * Pages which are executable are code, for left_text.c to look at.  In every other, aligned words are held against the ranges that the kernel chose at random, and
- * against the markers; in the TSS, words that are off by four bytes, as its fields are.
- * From other bytes on, halves of two numbers of user mode can look like a pointer.
+ * Pages which are executable are code, for left_text.c to look at.  In every other,
+ * aligned words are held against the ranges that the kernel chose at random, and against
+ * the markers; in the TSS, words that are off by four bytes, as its fields are.  From
+ * other bytes on, halves of two numbers of user mode can look like a pointer.
  *
  * Before that, the pointers that the architecture forces are read as the processor reads
  * them, from where IDTR, TR and GDTR lead to, and taken out if they lead where they must.
