@@ -61,15 +61,37 @@ instructions()
 	}' "$2"
 }
 
-# drops FILE: those of flushes.sh, in its order, and what it does not judge apart.
+# drops FILE: those of flushes.sh, in its order; apart, what limits.txt lets be above stock,
+# and that limit.
 drops()
 {
-	awk '{
-		n = split("cr3 flush invlpg invpcid all msr locked serial fence memops", topic, " ")
-		for (i = 1; i <= n && 4 + i <= NF; i++)
-			print topic[i] (topic[i] == "memops" && $3 ~ /^(pipe|socket|v?fork)/ ? \
-				"-switch" : ""), $1, $2, $(4 + i), $3
-	}' "$1"
+	awk -v spare="$(limits flushes)" '
+		BEGIN {
+			n = split(spare, line, "\n")
+			for (i = 1; i <= n; i++) {
+				split(line[i], l, " ")
+				more[l[2]] = l[4]
+			}
+			n = split("cr3 flush invlpg invpcid all msr locked serial fence memops",
+				  topic, " ")
+		}
+		{
+			for (i = 1; i < n && 4 + i <= NF; i++)
+				print topic[i], $1, $2, $(4 + i), $3
+			if (4 + n > NF)
+				next
+			count = $(4 + n)
+			print topic[n] ($3 in more ? "-spare" : ""), $1, $2, count, $3
+			if ($3 in more && $1 == "stock" &&
+			    (!(($2, $3) in least) || count < least[$2, $3]))
+				least[$2, $3] = count
+		}
+		END {
+			for (both in least) {
+				split(both, b, SUBSEP)
+				print "memops-spare most", b[1], least[both] + more[b[2]], b[2]
+			}
+		}' "$1"
 }
 
 # exposure KERNEL MODE FILE: the walker's figures.
@@ -142,7 +164,7 @@ make_report()
 	[ -d "$parts" ] || die "nothing was measured: \"make bench\" does it"
 	build_tool
 	# shellcheck disable=SC2086 # kinds
-	limits $limited >/dev/null || exit 2
+	limits $limited flushes >/dev/null || exit 2
 	rm -f "$bench"/*.svg "$bench"/*.csv
 	charts=
 	figures >"$bench/figures"

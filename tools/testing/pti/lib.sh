@@ -129,6 +129,7 @@ limits()
 			modes["cost-pcid"] = modes["cost-pcid-more"] = " nopti pti=on noinvpcid "
 			modes["exposure"] = " pti=on pti=auto "
 			modes["growth"] = " - "
+			modes["flushes"] = " memory "
 		}
 		{
 			for (i = 1; i <= NF; i++)

@@ -15,7 +15,7 @@ trap 'exit 130' INT TERM HUP
 
 bed=$tmp/tree/tools/testing/pti
 mkdir -p "$bed" "$tmp/tree/base" "$tmp/bin" "$tmp/build/host"
-for file in cost.sh growth.sh audit.sh lib.sh models.txt exposure.expected; do
+for file in cost.sh growth.sh audit.sh flushes.sh lib.sh models.txt exposure.expected; do
 	cp "$here/$file" "$bed"
 done
 cp "$top/base/common.sh" "$tmp/tree/base"
@@ -144,5 +144,30 @@ measured 2 "no such kind: exposed" "a kind that nothing counts" audit.sh
 table "growth | functions | pti=on | 1"
 measured 2 "no such mode of growth: pti=on" "a mode that it has not" growth.sh
 
-demanded 28
+# judged STATUS TEXT WHAT [WAY ACCESSES]: counts that are stock's, but for those of that way.
+judged()
+{
+	for way in syscall-lseek fork-exit pipe vfork-exec; do
+		for kernel in stock ours; do
+			echo "$kernel invpcid $way 99 4 4 4 4 0 0 4 4 4 4000"
+		done
+	done | sed "s/^\(ours invpcid ${4:-none} .*\) 4000$/\1 ${5:-}/" >"$tmp/counts"
+	measured "$1" "$2" "$3" flushes.sh --modes invpcid --judge "$tmp/counts"
+}
+
+table
+judged 0 " 4000/4000$" "as many accesses to memory as stock's"
+judged 0 " 4000/4024$" "those that two switches may take more" pipe 4024
+judged 1 "^not ok: pipe, invpcid, memory: ours 4025, stock 4000, at most 24 more$" \
+	"one more than that" pipe 4025
+judged 1 "^not ok: vfork-exec, invpcid, memory: ours 5601, stock 4000, at most 1600 more$" \
+	"a program that takes too many" vfork-exec 5601
+judged 1 "^not ok: fork-exit, invpcid, memory: ours 4001, stock 4000$" \
+	"one more on a way that has no limit" fork-exit 4001
+table "flushes | pipe | CR3 | 1"
+judged 2 "no such mode of flushes: CR3" "more writes of CR3"
+sed -i '/^flushes/d' "$tmp/limits"
+judged 2 "no limits of flushes" "none for switches"
+
+demanded 35
 exit "$bad"
