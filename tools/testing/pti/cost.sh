@@ -56,13 +56,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-for mode in $some; do
-	case " $modes " in
-	*" $mode "*) ;;
-	*) die "no mode \"$mode\"; there are: $modes" ;;
-	esac
-done
-modes=${some:-$modes}
+modes=$(chosen_modes "$modes" "$some") || exit 2
 limited="$name${more:+ $name$more}"
 limits $limited >/dev/null || exit 2
 name=$name$more${some:+-$(echo "$some" | tr ' ' +)}

@@ -131,13 +131,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-for mode in $some; do
-	case " $modes " in
-	*" $mode "*) ;;
-	*) die "no mode \"$mode\"; there are: $modes" ;;
-	esac
-done
-modes=${some:-$modes}
+modes=$(chosen_modes "$modes" "$some") || exit 2
 spare=$(limits flushes) || exit 2
 need gawk gawk
 name=flushes${more:+-more}${some:+-$(echo "$some" | tr ' ' +)}

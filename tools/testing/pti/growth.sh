@@ -28,11 +28,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-case ${1:-} in
-"") ;;
---help|-h) usage; exit ;;
-*) die "unknown option $1 (--help explains)" ;;
-esac
+only_help "$@"
 need nm binutils
 ours=${PTI_IMAGE:-$build}/size
 stock=${STOCK_IMAGE:-$build/stock}

@@ -20,6 +20,28 @@ die()
 	exit 2
 }
 
+# only_help [OPTION]: what a script does with its options that has none but --help.
+only_help()
+{
+	case ${1:-} in
+	"") ;;
+	--help|-h) usage; exit ;;
+	*) die "unknown option $1 (--help explains)" ;;
+	esac
+}
+
+# chosen_modes ALL SOME: SOME of the modes, or ALL of them, or a complaint about one.
+chosen_modes()
+{
+	for mode in $2; do
+		case " $1 " in
+		*" $mode "*) ;;
+		*) die "no mode \"$mode\"; there are: $1" ;;
+		esac
+	done
+	echo "${2:-$1}"
+}
+
 # need PROGRAM PACKAGE: stop if a host program is missing.
 need()
 {

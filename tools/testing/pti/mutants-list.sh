@@ -28,11 +28,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-case ${1:-} in
-"") ;;
---help|-h) usage; exit ;;
-*) die "unknown option $1 (--help explains)" ;;
-esac
+only_help "$@"
 work_dir
 
 # The head of a patch ends where the patch begins.

@@ -26,11 +26,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-case ${1:-} in
-"") ;;
---help|-h) usage; exit ;;
-*) die "unknown option $1 (--help explains)" ;;
-esac
+only_help "$@"
 image=${PTI_IMAGE:-$build}/kunit
 [ -r "$image/bzImage" ] || die "no $image/bzImage: \"make kunit-kernel\" makes it"
 work_dir

@@ -24,11 +24,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-case ${1:-} in
-"") ;;
---help|-h) usage; exit ;;
-*) die "unknown option $1 (--help explains)" ;;
-esac
+only_help "$@"
 need dpkg-source dpkg-dev
 need quilt quilt
 need ninja ninja-build
