@@ -92,12 +92,12 @@ void hw_invpcid_one(unsigned long pcid, unsigned long addr);
 #define IS_ENABLED(option)	0
 #define BUILD_BUG_ON(cond)	_Static_assert(!(cond), #cond)
 
-/* A warning of tlb.c is a finding. What needs CONFIG_DEBUG_VM is not looked at. */
+/* A warning of tlb.c is a finding, also one that needs CONFIG_DEBUG_VM. */
 void warned(const char *cond);
 #define WARN_ON(cond)		({ bool warn_ = (cond); if (warn_) warned(#cond); warn_; })
 #define WARN_ON_ONCE(cond)	WARN_ON(cond)
 #define VM_WARN_ON(cond)	((void)sizeof(cond))
-#define VM_WARN_ON_ONCE(cond)	((void)sizeof(cond))
+#define VM_WARN_ON_ONCE(cond)	((void)WARN_ON(cond))
 #define VM_WARN_ONCE(cond, ...)	((void)sizeof(cond))
 #define VM_BUG_ON(cond)		((void)sizeof(cond))
 
@@ -232,7 +232,7 @@ unsigned long shared_read(unsigned int cpu, const void *var);
 #define preempt_disable()		do { } while (0)
 #define preempt_enable()		do { } while (0)
 #define preemptible()			false
-#define in_nmi()			false
+bool in_nmi(void);
 
 /* Interrupts, and what CPUs ask of each other. */
 extern bool irqs_off;

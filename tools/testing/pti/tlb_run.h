@@ -49,6 +49,11 @@ static u8 own_task, own_mode;
 static bool live;		/* effects count: the log is used up */
 static bool whole;		/* nothing comes in between */
 static bool in_nmi_handler, nmi_mapped;
+bool in_nmi(void)
+{
+	return in_nmi_handler;
+}
+
 static unsigned int log_pos;
 static unsigned int choice;	/* how to go on when the log is used up; 0: not at all */
 static unsigned int nmi_at, steps;
