@@ -9,11 +9,12 @@ usage()
 Usage: sweep-test.sh plants|input
 
   plants  plant the breaks of sweep.mutants, one after the other: the sweep must find each
-          (some need the emulator of "make qemu-pcid")
-  input   wrong kernels, an emulator that dies or hangs, a path that never begins: the sweep
-          must say so, end with 2 and keep what it has done (minutes)
+  input   wrong kernels, an emulator that dies or hangs, a path that never begins, no IBRS
+          where there has to be some: the sweep must say so, end with 2 and keep what it
+          has done (minutes)
 
-The kernel is that in build, or in PTI_IMAGE. Exit status: 0 all is as it must be, 1 if not.
+Some need the emulator of "make qemu-pcid". The kernel is that in build, or in PTI_IMAGE.
+Exit status: 0 all is as it must be, 1 if not.
 END
 }
 
@@ -163,6 +164,10 @@ input()
 	verdict 2 "a path that never begins" "^PARTIAL" "^not done: int80, 32-bit code, trace" \
 		"the guest ended before all paths were seen" -- \
 		--append ia32_emulation=off --paths 'int80, 32-bit code'
+
+	verdict 2 "a machine that is there for IBRS, and a kernel that does not use it" \
+		"no IBRS: the guest's x86_spec_ctrl_current is 0" -- \
+		--machine ibrs --append spectre_v2=off --paths 'int80, 64-bit code'
 
 	# Whose process it is, it tells itself.
 	qemu=$(command -v qemu-system-x86_64) || die "no qemu-system-x86_64 here"

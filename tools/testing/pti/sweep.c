@@ -325,6 +325,7 @@ static void complain(void)
 	      "  --not-isolated    the guest is not, and has one page table a process\n"
 	      "  --given-up        the same, but it was to be and enters the kernel so\n"
 	      "  --pcid            the guest has PCIDs in use\n"
+	      "  --ibrs            the kernel has IBRS in use\n"
 	      "  --model NAME      of the machine, models.txt ($PTI_MODEL)\n"
 	      "  --gdb SOCKET      of the gdbstub ($PTI_GDB)\n"
 	      "  --mem FILE        the guest's memory ($PTI_MEM)\n"
@@ -364,7 +365,10 @@ static void choose_kinds(struct sweep *s, char *list)
 	}
 }
 
-/* What the kernel has in the MSR SPEC_CTRL while it runs: not 0 only if it uses IBRS */
+/*
+ * What the kernel has in the MSR SPEC_CTRL while it runs.  All that is looked at of IBRS hangs
+ * on it, so where there has to be some, its absence is no reason to look at none.
+ */
 static int find_spec_ctrl(struct sweep *s, const struct regs *r)
 {
 	__u64 current = symbol_addr(s, "x86_spec_ctrl_current");
@@ -373,14 +377,22 @@ static int find_spec_ctrl(struct sweep *s, const struct regs *r)
 	for (i = 0; !s->rdmsr && i < s->text.n; i++)
 		if (!strcmp(s->text.insn[i].text, "rdmsr"))
 			s->rdmsr = s->text.insn[i].addr;
-	if (!current || !s->rdmsr)
-		return 0;
-	if (!guest_read_va(&s->guest, s->levels, kernel_root(s, r), s->percpu + current,
+	if (current && s->rdmsr &&
+	    !guest_read_va(&s->guest, s->levels, kernel_root(s, r), s->percpu + current,
 			   &s->spec_ctrl, sizeof(s->spec_ctrl))) {
 		fprintf(stderr, "sweep: cannot read the guest's x86_spec_ctrl_current\n");
 		return -1;
 	}
-	return 0;
+	if (!s->must_ibrs || s->spec_ctrl & SPEC_CTRL_IBRS)
+		return 0;
+	if (!current)
+		fprintf(stderr, "sweep: no IBRS: the kernel has no x86_spec_ctrl_current\n");
+	else if (!s->rdmsr)
+		fprintf(stderr, "sweep: no IBRS: no RDMSR in the entry code to read it by\n");
+	else
+		fprintf(stderr, "sweep: no IBRS: the guest's x86_spec_ctrl_current is %#llx\n",
+			s->spec_ctrl);
+	return -1;
 }
 
 /*
@@ -443,6 +455,7 @@ int main(int argc, char **argv)
 		{ "not-isolated", no_argument, NULL, 'N' },
 		{ "given-up", no_argument, NULL, 'G' },
 		{ "pcid", no_argument, NULL, 'i' },
+		{ "ibrs", no_argument, NULL, 'I' },
 		{ "model", required_argument, NULL, 'n' },
 		{ "gdb", required_argument, NULL, 'g' },
 		{ "mem", required_argument, NULL, 'm' },
@@ -494,6 +507,9 @@ int main(int argc, char **argv)
 			break;
 		case 'i':
 			s->pcid = true;
+			break;
+		case 'I':
+			s->must_ibrs = true;
 			break;
 		case 'n':
 			model = optarg;

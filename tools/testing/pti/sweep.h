@@ -169,7 +169,8 @@ struct sweep {
 	bool isolated;		/* or should be: roots come in pairs */
 	bool heads;		/* not isolated, but entered as if it were */
 	bool pcid;		/* PCIDs are in use */
-	__u64 spec_ctrl;	/* what the kernel runs with if it uses IBRS, or 0 */
+	bool must_ibrs;		/* the kernel has to use IBRS */
+	__u64 spec_ctrl;	/* what the kernel runs with if it uses that MSR, or 0 */
 	__u64 rdmsr;		/* such an instruction of the swept text */
 	int levels;
 	__u64 root;		/* the kernel's page table, at the last snapshot */

@@ -108,12 +108,12 @@ one_machine()
 	# IBRS, which the kernel writes where it comes in and goes out; the loop that bhi has
 	# would take most of the time.
 	ibrs)
-		model=qemu-ibrs append="spectre_v2=ibrs spectre_bhi=off"
+		model=qemu-ibrs append="spectre_v2=ibrs spectre_bhi=off" not=--ibrs
 		these='SYSCALL, *|SYSENTER, SYSRET exit|int80, 64-bit code|#PF|#DB from*|bad IRET, #GP|fork*|NMI from*|NMI, *|#MC, user table|NMI in SYSRET*|#MC in IRET*'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 dbg_break_64 sigctx_64"
 		;;
 	ibrs-pcid)
-		model=qemu-pcid append="spectre_v2=ibrs spectre_bhi=off" not=--pcid
+		model=qemu-pcid append="spectre_v2=ibrs spectre_bhi=off" not="--pcid --ibrs"
 		these='SYSCALL, *|SYSENTER, SYSRET exit|NMI in SYSRET*'
 		programs="entry_syscall_64 entry_syscall_32"
 		[ -z "$full" ] || injected=nmi,mce
@@ -156,7 +156,7 @@ one_machine()
 		[ -z "$full" ] || injected=nmi
 		;;
 	ibrs-nopti)
-		model=qemu-ibrs pti=nopti not=--not-isolated append="spectre_v2=ibrs spectre_bhi=off mds=full"
+		model=qemu-ibrs pti=nopti not="--not-isolated --ibrs" append="spectre_v2=ibrs spectre_bhi=off mds=full"
 		these='SYSCALL, *|SYSENTER, SYSRET exit|int80, 64-bit code|#PF|bad IRET, #GP|NMI, user table'
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 espfix_64 sigctx_64"
 		[ -z "$full" ] || injected=nmi

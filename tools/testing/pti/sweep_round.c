@@ -45,13 +45,22 @@ static enum vm_result pass_stop(struct sweep *s, struct regs *r)
 	return result ? result : step(s, r);
 }
 
-/* In kernel mode; false where the kernel does not use it */
-static bool has_ibrs(struct sweep *s)
+/* Whether the kernel uses IBRS: then each call and each way out is asked what it has */
+static bool uses_ibrs(const struct sweep *s, const struct round *rd)
 {
-	__u64 spec_ctrl;
+	return rd->kind == K_TRACE && s->spec_ctrl & SPEC_CTRL_IBRS;
+}
 
-	return s->spec_ctrl && !msr_read(s, SPEC_CTRL, &spec_ctrl) &&
-	       spec_ctrl & SPEC_CTRL_IBRS;
+/* In kernel mode.  An MSR that cannot be read says neither */
+static enum vm_result read_ibrs(struct sweep *s, struct round *rd, bool *on)
+{
+	__u64 spec_ctrl = 0;
+	enum vm_result result = msr_read(s, SPEC_CTRL, &spec_ctrl);
+
+	if (result == VM_ERROR)
+		failure(s, rd->p, rd->kind, "SPEC_CTRL cannot be read");
+	*on = spec_ctrl & SPEC_CTRL_IBRS;
+	return result;
 }
 
 /* Past a C function: to where it returns, on the same stack */
@@ -60,11 +69,14 @@ static enum vm_result pass_call(struct sweep *s, struct round *rd)
 	struct regs *r = &rd->r;
 	__u64 ret, sp = r->v[RSP], from = r->v[RIP];
 	enum vm_result result;
+	bool ibrs = true;
 
 	result = mem_read(s, sp, &ret, sizeof(ret));
+	if (!result && uses_ibrs(s, rd))
+		result = read_ibrs(s, rd, &ibrs);
 	if (result)
 		return result;
-	if (rd->kind == K_TRACE && s->spec_ctrl && !has_ibrs(s))
+	if (!ibrs)
 		failure(s, rd->p, rd->kind, "the kernel runs %s without IBRS", where(s, from));
 	/* A return may be by way of a thunk */
 	if (!in_text(s, ret) && !(rd->has_back && ret == rd->back_ip)) {
@@ -199,9 +211,10 @@ static bool leaves(const struct sweep *s, __u64 addr)
 static enum vm_result through_kernel(struct sweep *s, struct round *rd)
 {
 	enum vm_result result = VM_OK;
-	bool restricted;
 
 	while (!result && !at_end(rd)) {
+		bool restricted = false;
+
 		if (!in_text(s, rd->r.v[RIP])) {
 			result = pass_call(s, rd);
 			continue;
@@ -209,8 +222,8 @@ static enum vm_result through_kernel(struct sweep *s, struct round *rd)
 		keep_trace(s, rd);
 		result = inject_at(s, rd);
 		rd->resumed |= is_insn(s, rd->r.v[RIP], "iret");
-		restricted = rd->kind == K_TRACE && leaves(s, rd->r.v[RIP]) &&
-			     has_ibrs(s);
+		if (!result && uses_ibrs(s, rd) && leaves(s, rd->r.v[RIP]))
+			result = read_ibrs(s, rd, &restricted);
 		if (!result && !rd->executed)
 			result = step(s, &rd->r);
 		if (!result && restricted && cpl(&rd->r) == 3)
