@@ -9,7 +9,8 @@
  * kernel, for pointers into it and for the markers that only kernel mode has in registers.
  * The program makes #DBs in kernel mode meanwhile, and guest/left_df.c beside it #DFs.
  *
- * Exit status: 0 nothing is left, 1 something is, 2 could not tell.
+ * Exit status: 0 nothing is left, 1 something is, 2 could not tell, 3 the kernel lies where
+ * it is linked: pointers in text are as in the image's file then, which tells nothing.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -31,6 +32,8 @@
 
 /* Bank 9: valid, uncorrected, enabled, signalled, of memory scrubbing; IP is valid */
 #define RAISE_MCE	"mce 0 9 0xb1000000000000c0 0x5 0 0"
+/* The same but deferred: without error recovery, AMD's CPUs go on after no other */
+#define RAISE_MCE_AMD	"mce 0 9 0xb0001000000000c0 0x5 0 0"
 #define RAISE_NMI	"nmi"
 
 struct session {
@@ -42,12 +45,13 @@ struct session {
 	struct left_df_page df;
 	__u32 df_before;	/* how many there had been at the last look */
 	unsigned int df_looks;	/* that had some before them */
-	bool learnt, enough, done;
+	bool learnt, enough, done, unmoved;
 	unsigned int stops, kernel;
 	unsigned int nmi[2], mce[2];	/* injected in kernel mode, in user mode */
 	/* of the last injection: the round of the program, whether it was in user mode */
 	__u32 round;
 	bool user, over;
+	const char *raise_mce;
 	unsigned int events, doubles, looks, places;
 	const char *text;	/* the list of pointers in text */
 	const char *must[MAX_NAMES];
@@ -123,7 +127,7 @@ static enum vm_result inject(struct session *s, bool user)
 	s->round = s->said.round;
 	s->user = user;
 	(mce ? s->mce : s->nmi)[user]++;
-	return s->vm->ops->monitor(s->vm, mce ? RAISE_MCE : RAISE_NMI);
+	return s->vm->ops->monitor(s->vm, mce ? s->raise_mce : RAISE_NMI);
 }
 
 static bool had_enough(const struct session *s)
@@ -210,6 +214,10 @@ static enum vm_result one_stop(struct session *s)
 		facts_learn(a, cpus, n);
 	if (!a->facts.known)
 		return VM_OK;
+	if (!a->facts.slide && !s->n_must) {
+		s->unmoved = true;
+		return VM_OK;
+	}
 	if (!s->learnt) {
 		if (left_learn(&s->left, cpus))
 			return VM_ERROR;
@@ -236,14 +244,16 @@ static enum vm_result watch(struct session *s, unsigned int seconds)
 	time_t end = time(NULL) + seconds;
 	enum vm_result r = VM_OK;
 
-	while (!r && !s->done && time(NULL) < end) {
+	while (!r && time(NULL) < end) {
 		r = one_stop(s);
 		progress(s);
-		if (!r && !s->done)
+		if (s->done || s->unmoved)
+			break;
+		if (!r)
 			r = s->vm->ops->run(s->vm, s->page ?
 					    MIN_USEC + rand() % (MAX_USEC - MIN_USEC) :
 					    s->vm->ops->boot_usec);
-		if (!r && !s->done)
+		if (!r)
 			r = s->vm->ops->stop(s->vm);
 	}
 	if (r != VM_GONE)
@@ -446,6 +456,7 @@ int main(int argc, char **argv)
 		a->rows.v[i].active = true;
 	if (symbols_read(&a->syms, env("PTI_VMLINUX")) || expect_symbols(a))
 		return 2;
+	s.raise_mce = strncmp(env("PTI_MODEL"), "amd", 3) ? RAISE_MCE : RAISE_MCE_AMD;
 	s.vm = gdb_open(env("PTI_GDB"));
 	if (!s.vm) {
 		fprintf(stderr, "left: no answer from %s\n", env("PTI_GDB"));
@@ -457,5 +468,9 @@ int main(int argc, char **argv)
 	}
 	if (watch(&s, seconds) == VM_ERROR)
 		fprintf(stderr, "left: gave up, or lost the emulator\n");
+	if (s.unmoved) {
+		fprintf(stderr, "left: the kernel lies where it is linked: no KASLR, or chance\n");
+		return 3;
+	}
 	return verdict(&s);
 }

@@ -71,7 +71,8 @@ struct left {
 	unsigned int text_pages;
 	unsigned int text_alike;		/* what only looks like a pointer */
 	struct left_text text[MAX_TEXT];
-	unsigned int n_text;			/* may be more than MAX_TEXT */
+	unsigned int n_text;
+	bool text_more;				/* than MAX_TEXT */
 	unsigned int forced[N_LEFT_FORCED];	/* the most that one look had */
 	unsigned int hits[N_LEFT_KINDS];
 	unsigned int own;	/* marks of left_df.c where they are user mode's own */

@@ -5,8 +5,8 @@
  * A pointer that says something is not in the image's file as it stands: what is in both
  * was known before this boot chose its addresses. So the file tells bytes which only look
  * like a pointer, most of them jumps backwards, from those that relocation has changed.
- * What alternatives have replaced is not in it; of that, what leads to where a symbol
- * begins is taken for one.
+ * What alternatives have put in place of others is in it, too, elsewhere. Of what else has
+ * changed, that which leads to where a symbol begins is taken for a pointer.
  *
  * Each must be in the list (left-text.txt), with a reason, and each of the list be there.
  */
@@ -17,6 +17,13 @@
 #include "left.h"
 
 #define NAME_BYTES	160
+
+/* struct alt_instr of the kernel */
+struct alt {
+	__s32 instr, repl;	/* each counted from where it stands */
+	__u32 feature;
+	__u8 instr_bytes, repl_bytes;
+} __attribute((packed));
 
 /* Bytes of the image's file that are loaded to a linked address; NULL: none are */
 static const __u8 *file_at(const struct symbols *s, __u64 addr, size_t n)
@@ -32,6 +39,33 @@ static const __u8 *file_at(const struct symbols *s, __u64 addr, size_t n)
 	return NULL;
 }
 
+/* Whether some alternative has this operand for there: relocation changes it where it lies */
+static bool is_alternative(const struct left *l, __u64 linked, __u32 value)
+{
+	const struct symbol *from = symbol_find(&l->audit.syms, "__alt_instructions");
+	const struct symbol *to = symbol_find(&l->audit.syms, "__alt_instructions_end");
+	__u64 at;
+
+	if (!from || !to)
+		return false;
+	for (at = from->addr; at + sizeof(struct alt) <= to->addr; at += sizeof(struct alt)) {
+		const struct alt *alt = (const void *)file_at(&l->audit.syms, at, sizeof(*alt));
+		const __u8 *repl;
+		__u64 offset;
+
+		if (!alt)
+			return false;
+		offset = linked - (at + offsetof(struct alt, instr) + alt->instr);
+		if (offset >= alt->repl_bytes || alt->repl_bytes - offset < sizeof(value))
+			continue;
+		repl = file_at(&l->audit.syms, at + offsetof(struct alt, repl) + alt->repl + offset,
+			       sizeof(value));
+		if (repl && !memcmp(repl, &value, sizeof(value)))
+			return true;
+	}
+	return false;
+}
+
 static bool begins_symbol(const struct left *l, __u64 linked)
 {
 	const struct symbol *s = symbol_at(&l->audit.syms, linked);
@@ -40,7 +74,8 @@ static bool begins_symbol(const struct left *l, __u64 linked)
 }
 
 /* An address of the image, as operands have it: 32 bits, which are extended by their sign */
-static bool is_image(const struct left *l, __u32 now, const __u8 *file, __u64 *value)
+static bool is_image(const struct left *l, __u64 linked, __u32 now, const __u8 *file,
+		     __u64 *value)
 {
 	const struct left_range *image = &l->range[LEFT_IMAGE];
 	__u32 was, slide = l->audit.facts.slide;
@@ -52,7 +87,8 @@ static bool is_image(const struct left *l, __u32 now, const __u8 *file, __u64 *v
 		return true;
 	memcpy(&was, file, sizeof(was));
 	return now == was + slide ||
-	       (now != was && begins_symbol(l, *value - l->audit.facts.slide));
+	       (now != was && (is_alternative(l, linked, now - slide) ||
+			       begins_symbol(l, *value - l->audit.facts.slide)));
 }
 
 /*
@@ -74,12 +110,14 @@ static void add(struct left *l, __u64 va, __u64 value, enum left_kind kind)
 {
 	unsigned int i;
 
-	for (i = 0; i < l->n_text && i < MAX_TEXT; i++)
+	for (i = 0; i < l->n_text; i++)
 		if (l->text[i].va == va)
 			return;
-	if (l->n_text < MAX_TEXT)
-		l->text[l->n_text] = (struct left_text){ va, value, kind, false };
-	l->n_text++;
+	/* Which ones these are, and so how many, is not known: each scan meets them again */
+	if (l->n_text == MAX_TEXT)
+		l->text_more = true;
+	else
+		l->text[l->n_text++] = (struct left_text){ va, value, kind, false };
 }
 
 /**
@@ -102,7 +140,7 @@ void left_text_scan(struct left *l, __u64 va, __u64 pa)
 		enum left_kind kind;
 
 		memcpy(&half, bytes + at, sizeof(half));
-		if (is_image(l, half, file, &wide))
+		if (is_image(l, linked + at, half, file, &wide))
 			add(l, va + at, wide, LEFT_IMAGE);
 		if (at + sizeof(wide) > PAGE_SIZE)
 			continue;
@@ -158,7 +196,7 @@ static unsigned int take(struct left *l, const char *in, const char *to, unsigne
 	__u64 offset;
 	unsigned int i;
 
-	for (i = 0; n && i < l->n_text && i < MAX_TEXT; i++) {
+	for (i = 0; n && i < l->n_text; i++) {
 		struct left_text *t = &l->text[i];
 
 		if (!t->listed && !strcmp(name_at(l, t->va, &offset), in) &&
@@ -194,10 +232,6 @@ int left_text_judge(struct left *l, const char *list, FILE *f)
 	__u64 offset;
 	int end;
 
-	if (!l->audit.facts.slide) {
-		fprintf(stderr, "left: no KASLR: pointers are as in the image's file\n");
-		return -1;
-	}
 	from = fopen(list, "r");
 	if (!from) {
 		perror(list);
@@ -221,7 +255,7 @@ int left_text_judge(struct left *l, const char *list, FILE *f)
 		wrong += n;
 	}
 	fclose(from);
-	for (i = 0; i < l->n_text && i < MAX_TEXT; i++) {
+	for (i = 0; i < l->n_text; i++) {
 		const char *name = name_at(l, l->text[i].va, &offset);
 
 		if (l->text[i].listed)
@@ -231,9 +265,9 @@ int left_text_judge(struct left *l, const char *list, FILE *f)
 			offset, to);
 		wrong++;
 	}
-	if (l->n_text > MAX_TEXT) {
-		fprintf(f, "text: %u more pointers\n", l->n_text - MAX_TEXT);
-		wrong += l->n_text - MAX_TEXT;
+	if (l->text_more) {
+		fprintf(f, "text: more than these %u pointers\n", l->n_text);
+		wrong++;
 	}
 	return wrong;
 }
@@ -245,9 +279,9 @@ void left_text_report(const struct left *l, unsigned int places, FILE *f)
 	unsigned int i;
 	__u64 offset;
 
-	fprintf(f, "pointers in text: %u; %u more that look like one are none\n", l->n_text,
-		l->text_alike);
-	for (i = 0; i < l->n_text && i < MAX_TEXT && i < places; i++) {
+	fprintf(f, "pointers in text: %u%s; %u more that look like one are none\n", l->n_text,
+		l->text_more ? " and more" : "", l->text_alike);
+	for (i = 0; i < l->n_text && i < places; i++) {
 		const struct left_text *t = &l->text[i];
 		const char *in = name_at(l, t->va, &offset);
 
