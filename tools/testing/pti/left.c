@@ -64,17 +64,26 @@ static bool is_marker_page(const struct session *s, __u64 pa, struct marker_page
 	       !memcmp(p->magic, MARKER_MAGIC, sizeof(p->magic));
 }
 
-/* The program's page, by the page table of a CPU that runs it in user mode */
+/* A program's page, by the page table of a CPU that runs it in user mode */
+static bool user_page(const struct session *s, const struct cpu_state *c, __u64 va, __u64 *pa)
+{
+	struct leaf leaf;
+
+	if (c->cpl != 3 ||
+	    !table_lookup(&s->left.audit.guest, paging_levels(c), c->cr3 & PTE_ADDR, va, &leaf) ||
+	    leaf.size != PAGE_SIZE)
+		return false;
+	*pa = leaf.pa;
+	return true;
+}
+
 static void find_page(struct session *s, const struct cpu_state *c)
 {
 	struct marker_page p;
-	struct leaf leaf;
+	__u64 pa;
 
-	if (c->cpl == 3 &&
-	    table_lookup(&s->left.audit.guest, paging_levels(c), c->cr3 & PTE_ADDR,
-			 MARKER_PAGE_VA, &leaf) &&
-	    leaf.size == PAGE_SIZE && is_marker_page(s, leaf.pa, &p)) {
-		s->page = leaf.pa;
+	if (user_page(s, c, MARKER_PAGE_VA, &pa) && is_marker_page(s, pa, &p)) {
+		s->page = pa;
 		s->round = p.round;
 	}
 }
@@ -89,15 +98,12 @@ static bool is_df_page(const struct session *s, __u64 pa, struct left_df_page *p
 static bool read_df_page(struct session *s, const struct cpu_state *c)
 {
 	struct left_df_page p;
-	struct leaf leaf;
+	__u64 pa;
 
 	if (s->df_page)
 		return is_df_page(s, s->df_page, &s->df);
-	if (c->cpl == 3 &&
-	    table_lookup(&s->left.audit.guest, paging_levels(c), c->cr3 & PTE_ADDR,
-			 LEFT_DF_VA, &leaf) &&
-	    leaf.size == PAGE_SIZE && is_df_page(s, leaf.pa, &p)) {
-		s->df_page = leaf.pa;
+	if (user_page(s, c, LEFT_DF_VA, &pa) && is_df_page(s, pa, &p)) {
+		s->df_page = pa;
 		s->df = p;
 	}
 	return true;

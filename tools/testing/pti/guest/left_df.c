@@ -145,7 +145,8 @@ int main(int argc, char **argv)
 	handle(SIGBUS, on_fault);
 
 	if (!fail_with(GDT_USER_CS) || trap != TRAP_GP || error != (GDT_USER_CS & ~3U)) {
-		printf("left_df: SS %#x: it is %#x, trap %u, error code %#lx\n", GDT_USER_CS, ss, trap, error);
+		printf("left_df: SS %#x: it is %#x, trap %u, error code %#lx\n", GDT_USER_CS, ss,
+		       trap, error);
 		return 1;
 	}
 	memcpy(page->magic, LEFT_DF_MAGIC, sizeof(page->magic));
