@@ -20,8 +20,8 @@
  *
  * Plain C, so that it can be compiled into a user-space program as it is. Who
  * includes it provides the bits of CR3, cpu_tlbstate, and as primitives
- * DECLARE_PER_CPU_ALIGNED(), this_cpu_read(), this_cpu_write(), this_cpu_and(),
- * cpu_feature_enabled() and invpcid_flush_one().
+ * DECLARE_PER_CPU_ALIGNED(), this_cpu_read(), this_cpu_write(), this_cpu_and(), the
+ * first two also with __, cpu_feature_enabled(), unlikely() and invpcid_flush_one().
  *
  * Every function runs on the CPU that owns the state. pti_pcid_load() and
  * pti_forget_stale_asids() need interrupts off and are not for NMIs. The others
@@ -38,14 +38,13 @@
  * @user_cr3: CR3 for the way out to user mode, for the loaded mm; must be first
  *	(TO_USER_CR3). With PCID, CR3_NOFLUSH is clear exactly when a flush
  *	of the loaded ASID's user PCID is owed.
- * @asid: the ASID that @user_cr3 is for
- * @owed: one bit for each ASID that is not loaded and is owed a flush
+ * @owed: one bit for each kernel PCID that is not loaded and whose user PCID is owed a
+ *	flush; of bit 0, which none has, nothing is read
  * @kernel_stale: a kernel translation was dropped in the loaded ASID; all other
  *	ASIDs may still hold it, since it is not global
  */
 struct pti_pcid {
 	unsigned long	user_cr3;
-	unsigned short	asid;
 	unsigned short	owed;
 	bool		kernel_stale;
 };
@@ -53,37 +52,50 @@ struct pti_pcid {
 DECLARE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
 
 /**
+ * pti_pcid_bit() - the bit that an ASID has in &struct pti_pcid.owed
+ * @cr3: kernel or user CR3 of an mm, with the ASID's PCID of this root in it. PCIDs of
+ *	ASIDs begin with 1, that of boot is 0.
+ *
+ * Return: one bit.
+ */
+static inline unsigned int pti_pcid_bit(unsigned long cr3)
+{
+	return 1U << (cr3 & ((1UL << PTI_USER_PCID_BIT) - 1));
+}
+
+/**
  * pti_pcid_load() - an mm is about to be loaded
- * @s: the CPU's state
  * @cr3: what is about to be written to CR3 for it. With PCID, CR3_NOFLUSH is set
- *	in it if the translations of @asid are up to date; without, it never is
- * @asid: its ASID; 0 without PCID
+ *	in it if the translations of its ASID are up to date; without, it never is
  * @pcid: CR4.PCIDE is in use
  *
  * Context: interrupts off.
  */
-static inline void pti_pcid_load(struct pti_pcid *s, unsigned long cr3,
-				 unsigned short asid, bool pcid)
+static inline void pti_pcid_load(unsigned long cr3, bool pcid)
 {
-	unsigned long user_cr3 = cr3 | (1UL << PTI_USER_ROOT_BIT);
+	unsigned short owed;
+	unsigned long left;
 
+	cr3 |= 1UL << PTI_USER_ROOT_BIT;
 	if (pcid) {
-		user_cr3 |= 1UL << PTI_USER_PCID_BIT;
-
-		/* The ASID that leaves takes what it is owed with it. */
-		if (!(s->user_cr3 & CR3_NOFLUSH))
-			s->owed |= 1U << s->asid;
+		cr3 |= 1UL << PTI_USER_PCID_BIT;
+		left = __this_cpu_read(pti_pcid.user_cr3);
+		owed = __this_cpu_read(pti_pcid.owed);
 
 		/* Seldom: what is owed is mostly paid by the ASID that owes it. */
-		if (s->owed) {
-			if (s->owed & (1U << asid))
-				user_cr3 &= ~CR3_NOFLUSH;
-			s->owed &= ~(1U << asid);
+		if (unlikely(!(left & CR3_NOFLUSH) || owed)) {
+			/* The ASID that leaves takes what it is owed with it. */
+			if (!(left & CR3_NOFLUSH))
+				owed |= pti_pcid_bit(left);
+			if (owed & pti_pcid_bit(cr3))
+				cr3 &= ~CR3_NOFLUSH;
+			/* Before an mm was first loaded, this CPU had left none. */
+			owed &= ~(pti_pcid_bit(cr3) | pti_pcid_bit(0));
+			__this_cpu_write(pti_pcid.owed, owed);
 		}
-		s->asid = asid;
 	}
 
-	s->user_cr3 = user_cr3;
+	__this_cpu_write(pti_pcid.user_cr3, cr3);
 }
 
 /*

@@ -1072,7 +1072,7 @@ static void stale_state(struct kunit *test)
 	s->user_cr3 += 2 * PAGE_SIZE;
 	pti_check_loaded();
 	s->user_cr3 = was.user_cr3;
-	s->owed |= 1U << s->asid;
+	s->owed |= pti_pcid_bit(s->user_cr3);
 	pti_check_loaded();
 	*s = was;
 	local_irq_restore(flags);

@@ -26,9 +26,8 @@ static_assert(PTI_USER_PCID_BIT < X86_CR3_PCID_BITS);
 static_assert(PTI_USER_ROOT_BIT >= X86_CR3_PCID_BITS);
 static_assert(!(PTI_USER_CR3_BITS & (CR3_NOFLUSH | X86_CR3_LAM_U48 | X86_CR3_LAM_U57)));
 
-/* The highest ASID fits what tlb.c and we keep it in, and has a bit in the mask. */
-static_assert(TLB_NR_DYN_ASIDS <= 8 * sizeof_field(struct pti_pcid, owed));
-static_assert(TLB_NR_DYN_ASIDS - 1 <= (typeof_member(struct pti_pcid, asid))~0);
+/* The highest ASID's PCID has a bit in the mask; the ASID fits what tlb.c keeps it in. */
+static_assert(TLB_NR_DYN_ASIDS < 8 * sizeof_field(struct pti_pcid, owed));
 static_assert(TLB_NR_DYN_ASIDS <= (typeof_member(struct tlb_state, next_asid))~0);
 
 /**

@@ -27,10 +27,9 @@
  * Not inline, so that with isolation off a switch of mms pays one jump; static, so
  * that the compiler knows which registers it leaves alone.
  */
-static noinline __maybe_unused void __pti_load_mm(unsigned long cr3, u16 asid)
+static noinline __maybe_unused void __pti_load_mm(unsigned long cr3)
 {
-	pti_pcid_load(this_cpu_ptr(&pti_pcid), cr3, asid,
-		      cpu_feature_enabled(X86_FEATURE_PTI_PCID));
+	pti_pcid_load(cr3, cpu_feature_enabled(X86_FEATURE_PTI_PCID));
 }
 
 /**
@@ -59,24 +58,23 @@ static inline void pti_check_loaded(void)
 	differ = (s->user_cr3 ^ cr3) & ~(CR3_NOFLUSH | 1UL << PTI_USER_PCID_BIT);
 	VM_WARN_ONCE(differ != 1UL << PTI_USER_ROOT_BIT,
 		     "PTI: user CR3 %lx is not that of CR3 %lx\n", s->user_cr3, cr3);
-	VM_WARN_ONCE(s->owed & (1U << s->asid),
-		     "PTI: ASID %u is loaded and among those owed later (%x)\n",
-		     s->asid, s->owed);
+	VM_WARN_ONCE(s->owed & pti_pcid_bit(cr3),
+		     "PTI: the PCID of CR3 %lx is loaded and among those owed later (%x)\n",
+		     cr3, s->owed);
 }
 
 /**
  * pti_load_mm() - tlb.c is about to write CR3
  * @cr3: what it writes: kernel CR3 of the mm; CR3_NOFLUSH clear if the
- *	translations of @asid are out of date
- * @asid: the ASID of the mm
+ *	translations of its ASID are out of date
  *
  * Context: interrupts off.
  */
-static inline void pti_load_mm(unsigned long cr3, u16 asid)
+static inline void pti_load_mm(unsigned long cr3)
 {
 	if (cpu_feature_enabled(X86_FEATURE_PTI)) {
 		pti_check_loaded();
-		__pti_load_mm(cr3, asid);
+		__pti_load_mm(cr3);
 	}
 }
 
@@ -90,14 +88,14 @@ static inline void pti_load_mm(unsigned long cr3, u16 asid)
 static inline void pti_asid_0_loaded(void)
 {
 	if (cpu_feature_enabled(X86_FEATURE_PTI))
-		__pti_load_mm(__read_cr3(), 0);
+		__pti_load_mm(__read_cr3());
 }
 
 #else
 
 #define PTI_KERNEL_PCID_BITS	X86_CR3_PCID_BITS
 
-static inline void pti_load_mm(unsigned long cr3, u16 asid) { }
+static inline void pti_load_mm(unsigned long cr3) { }
 #define pti_asid_0_loaded()	do { } while (0)
 static inline void pti_owe_user_flush(void) { }
 static inline void pti_flush_one_user(unsigned long addr) { }

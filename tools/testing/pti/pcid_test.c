@@ -26,10 +26,13 @@
 #define DECLARE_PER_CPU_ALIGNED(type, name)	static type name
 #define this_cpu_read(var)			(var)
 #define this_cpu_write(var, value)		((var) = (value))
+#define __this_cpu_read(var)			(var)
+#define __this_cpu_write(var, value)		((var) = (value))
 #define this_cpu_and(var, value)		((var) &= (value))
 #define X86_FEATURE_PTI_PCID			true
 #define X86_FEATURE_INVPCID			false
 #define cpu_feature_enabled(feature)		(feature)
+#define unlikely(cond)				(cond)
 #define in_nmi()				nmi
 #define VM_WARN_ON_ONCE(cond)			((void)((cond) && warnings++))
 static bool nmi;
@@ -78,7 +81,7 @@ static unsigned long kernel_cr3(unsigned int asid)
 /* As tlb.c loads an mm. */
 static void load(unsigned int asid, bool flush)
 {
-	pti_pcid_load(&pti_pcid, kernel_cr3(asid) | (flush ? 0 : CR3_NOFLUSH), asid, true);
+	pti_pcid_load(kernel_cr3(asid) | (flush ? 0 : CR3_NOFLUSH), true);
 	cpu_tlbstate.loaded_mm_asid = asid;
 }
 
@@ -126,7 +129,7 @@ static void single_steps(void)
 {
 	unsigned int asid, kept = 0;
 
-	pti_pcid_load(&pti_pcid, kernel_cr3(0), 0, false);
+	pti_pcid_load(kernel_cr3(0), false);
 	check(pti_pcid.user_cr3 == (kernel_cr3(0) | 0x1000),
 	      "without PCID, neither the user PCID nor NOFLUSH is in CR3");
 

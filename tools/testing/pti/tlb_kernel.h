@@ -217,6 +217,8 @@ unsigned long shared_read(unsigned int cpu, const void *var);
 #define DEFINE_PER_CPU_SHARED_ALIGNED(type, name)	type name
 #define this_cpu_ptr(ptr)		(ptr)
 #define this_cpu_read(var)		(var)
+#define __this_cpu_read(var)		(var)
+#define __this_cpu_write(var, val)	((var) = (val))
 #define this_cpu_and(var, val)		((var) &= (val))
 #define this_cpu_or(var, val)		((var) |= (val))
 #define this_cpu_add_return(var, val)	((var) += (val))
