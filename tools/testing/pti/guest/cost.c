@@ -260,8 +260,11 @@ static void report(const char *name, int reps)
 
 static void measure(const char *name, void (*way)(int), int reps)
 {
-	/* What is not repeated as often takes long, and to look at it a hundred times so. */
-	int few = reps && reps < REPS_LONG, marked = few ? REPS_MARKED_FEW : REPS_MARKED;
+	/*
+	 * What is hardly repeated takes long, and to look at it a hundred times so. A fork
+	 * needs more: what the allocators have at hand differs by a lock or two each time.
+	 */
+	int few = reps && reps <= REPS_EXEC, marked = few ? REPS_MARKED_FEW : REPS_MARKED;
 	int i;
 
 	for (i = -WARM_UP; i < 0; i++)
