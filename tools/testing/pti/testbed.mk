@@ -30,7 +30,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
 	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes bench bench-options bench-figures bench-check bench-hw qemu-series rows-mutants qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options \
-	mutant-options rows-options mutants-list deps-more debug-kernel help-options
+	mutant-options rows-options mutants-list deps-more debug-kernel help-options test-kernels
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -50,7 +50,11 @@ boot: bed-options audit-kernel initramfs ## boot isolated; show the status and w
 shell: bed-options audit-kernel initramfs ## the same, with a shell in the guest (needs a terminal)
 	@$(BED_RUN) --name shell --time 86400 --interactive
 
-test: kernel stock stripped kunit-kernel initramfs ## run all tests
+# Two at a time: one has work for all processors while the other links.
+test-kernels: tree
+	@printf '%s\n' ours stock stripped kunit | xargs -n 1 -P 2 base/kernel.sh
+
+test: test-kernels initramfs ## run all tests
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)')
 
 # The part's name is looked at before anything is built. Soak and load have a kernel of
