@@ -75,7 +75,8 @@ mkdir -p "$results"
 report=$results/left$kind.txt
 rm -f "$report"
 ${HOSTCC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -o "$tmp/left" \
-	"$here"/left*.c "$here"/walk_[!t]*.c "$here/walk_table.c" || die "cannot build left.c"
+	"$here"/left*.c "$here"/walk_[!t]*.c "$here/walk_table.c" -lcapstone ||
+	die "cannot build left.c"
 
 cat "$here/exposure.expected" $stacks >"$tmp/expected"
 for row in $(sed -n 's/^\([a-z_]*\) .*/\1/p' ${stacks:-/dev/null}); do

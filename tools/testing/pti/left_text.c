@@ -6,10 +6,11 @@
  * was known before this boot chose its addresses. So the file tells bytes which only look
  * like a pointer, most of them jumps backwards, from those that relocation has changed.
  * What alternatives have put in place of others is in it, too, elsewhere. Of what else has
- * changed, that which leads to where a symbol begins is taken for a pointer.
+ * changed, an operand that leads to where a symbol begins is taken for a pointer.
  *
  * Each must be in the list (left-text.txt), with a reason, and each of the list be there.
  */
+#include <capstone/capstone.h>
 #include <linux/elf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,13 +74,54 @@ static bool begins_symbol(const struct left *l, __u64 linked)
 	return s && s->addr == linked;
 }
 
+/*
+ * Whether these bytes are an operand, and none that is counted from where it stands. With
+ * the addresses of some boots, those of a call that alternatives have put there are alike.
+ */
+static bool is_operand(const struct left *l, __u64 linked, const __u8 *page, unsigned int at)
+{
+	const struct symbol *s = symbol_at(&l->audit.syms, linked);
+	unsigned int from = s && linked - s->addr < at ? at - (linked - s->addr) : 0;
+	const __u8 *code = page + from;
+	size_t left = PAGE_SIZE - from;
+	uint64_t address = from;
+	bool operand = true;
+	cs_insn *in;
+	csh cs;
+
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
+		return true;
+	cs_option(cs, CS_OPT_DETAIL, CS_OPT_ON);
+	in = cs_malloc(cs);
+	while (cs_disasm_iter(cs, &code, &left, &address, in)) {
+		const cs_x86 *x = &in->detail->x86;
+		bool distance = cs_insn_group(cs, in, CS_GRP_BRANCH_RELATIVE);
+		unsigned int offset = at - in->address;
+		int i;
+
+		if (in->address + in->size <= at)
+			continue;
+		for (i = 0; i < x->op_count; i++)
+			distance |= x->operands[i].type == X86_OP_MEM &&
+				    x->operands[i].mem.base == X86_REG_RIP;
+		operand = !distance &&
+			  ((x->encoding.imm_size && offset == x->encoding.imm_offset) ||
+			   (x->encoding.disp_size && offset == x->encoding.disp_offset));
+		break;
+	}
+	cs_free(in, 1);
+	cs_close(&cs);
+	return operand;
+}
+
 /* An address of the image, as operands have it: 32 bits, which are extended by their sign */
-static bool is_image(const struct left *l, __u64 linked, __u32 now, const __u8 *file,
-		     __u64 *value)
+static bool is_image(const struct left *l, __u64 linked, const __u8 *page, unsigned int at,
+		     const __u8 *file, __u64 *value)
 {
 	const struct left_range *image = &l->range[LEFT_IMAGE];
-	__u32 was, slide = l->audit.facts.slide;
+	__u32 now, was, slide = l->audit.facts.slide;
 
+	memcpy(&now, page + at, sizeof(now));
 	*value = (__s64)(__s32)now;
 	if (*value - image->from >= image->size)
 		return false;
@@ -88,7 +130,8 @@ static bool is_image(const struct left *l, __u64 linked, __u32 now, const __u8 *
 	memcpy(&was, file, sizeof(was));
 	return now == was + slide ||
 	       (now != was && (is_alternative(l, linked, now - slide) ||
-			       begins_symbol(l, *value - l->audit.facts.slide)));
+			       (begins_symbol(l, *value - l->audit.facts.slide) &&
+				is_operand(l, linked, page, at))));
 }
 
 /*
@@ -131,16 +174,14 @@ void left_text_scan(struct left *l, __u64 va, __u64 pa)
 	__u64 linked = va - l->audit.facts.slide, wide;
 	__u8 bytes[PAGE_SIZE];
 	unsigned int at;
-	__u32 half;
 
 	if (!guest_read(&l->audit.guest, pa, bytes, sizeof(bytes)))
 		return;
-	for (at = 0; at + sizeof(half) <= PAGE_SIZE; at++) {
-		const __u8 *file = file_at(&l->audit.syms, linked + at, sizeof(half));
+	for (at = 0; at + sizeof(__u32) <= PAGE_SIZE; at++) {
+		const __u8 *file = file_at(&l->audit.syms, linked + at, sizeof(__u32));
 		enum left_kind kind;
 
-		memcpy(&half, bytes + at, sizeof(half));
-		if (is_image(l, linked + at, half, file, &wide))
+		if (is_image(l, linked + at, bytes, at, file, &wide))
 			add(l, va + at, wide, LEFT_IMAGE);
 		if (at + sizeof(wide) > PAGE_SIZE)
 			continue;
