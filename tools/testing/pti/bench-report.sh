@@ -70,26 +70,27 @@ drops()
 			n = split(spare, line, "\n")
 			for (i = 1; i <= n; i++) {
 				split(line[i], l, " ")
-				more[l[2]] = l[4]
+				more[l[2], l[3]] = l[4]
 			}
-			n = split("cr3 flush invlpg invpcid all msr locked serial fence memops",
-				  topic, " ")
+			n = split("cr3 flush invlpg invpcid all msr locked serial fence memory",
+				  what, " ")
 		}
+		function topic(kind) { return kind == "memory" ? "memops" : kind }
 		{
-			for (i = 1; i < n && 4 + i <= NF; i++)
-				print topic[i], $1, $2, $(4 + i), $3
-			if (4 + n > NF)
-				next
-			count = $(4 + n)
-			print topic[n] ($3 in more ? "-spare" : ""), $1, $2, count, $3
-			if ($3 in more && $1 == "stock" &&
-			    (!(($2, $3) in least) || count < least[$2, $3]))
-				least[$2, $3] = count
+			for (i = 1; i <= n && 4 + i <= NF; i++) {
+				spared = ($3, what[i]) in more
+				print topic(what[i]) (spared ? "-spare" : ""), $1, $2, $(4 + i), $3
+				if (spared && $1 == "stock" &&
+				    (!(($2, $3, what[i]) in least) ||
+				     $(4 + i) < least[$2, $3, what[i]]))
+					least[$2, $3, what[i]] = $(4 + i)
+			}
 		}
 		END {
-			for (both in least) {
-				split(both, b, SUBSEP)
-				print "memops-spare most", b[1], least[both] + more[b[2]], b[2]
+			for (each in least) {
+				split(each, e, SUBSEP)
+				print topic(e[3]) "-spare most", e[1], least[each] + more[e[2], e[3]],
+					e[2]
 			}
 		}' "$1"
 }

@@ -6,8 +6,8 @@
 # longer than cost.sh counts them for, and those that access memory: ours beside the
 # stock kernel's, in the same run. Nothing in the kernel counts: Bochs shows every
 # instruction that runs, with all registers, between the marks that the program sets.
-# Ours may nowhere do more of any of them than stock, but for accesses to memory on the ways
-# that limits.txt names, and there by no more than it says.
+# Ours may nowhere do more of any of them than stock, but for accesses to memory and locked
+# instructions on the ways that limits.txt names, and there by no more than it says.
 
 usage()
 {

@@ -151,7 +151,7 @@ limits()
 			modes["cost-pcid"] = modes["cost-pcid-more"] = " nopti pti=on noinvpcid "
 			modes["exposure"] = " pti=on pti=auto "
 			modes["growth"] = " - "
-			modes["flushes"] = " memory "
+			modes["flushes"] = " locked memory "
 		}
 		{
 			for (i = 1; i <= NF; i++)

@@ -144,14 +144,15 @@ measured 2 "no such kind: exposed" "a kind that nothing counts" audit.sh
 table "growth | functions | pti=on | 1"
 measured 2 "no such mode of growth: pti=on" "a mode that it has not" growth.sh
 
-# judged STATUS TEXT WHAT [WAY ACCESSES]: counts that are stock's, but for those of that way.
+# judged STATUS TEXT WHAT [WAY ACCESSES [LOCKED]]: counts that are stock's, but for those of
+# that way.
 judged()
 {
-	for way in syscall-lseek fork-exit pipe vfork-exec; do
+	for way in syscall-lseek fork-exit fork-exit-32 pipe vfork-exec; do
 		for kernel in stock ours; do
 			echo "$kernel invpcid $way 99 4 4 4 4 0 0 4 4 4 4000"
 		done
-	done | sed "s/^\(ours invpcid ${4:-none} .*\) 4000$/\1 ${5:-}/" >"$tmp/counts"
+	done | sed "s/^\(ours invpcid ${4:-none} .*\) 4 4 4 4000$/\1 ${6:-4} 4 4 ${5:-}/" >"$tmp/counts"
 	measured "$1" "$2" "$3" flushes.sh --modes invpcid --judge "$tmp/counts"
 }
 
@@ -164,10 +165,15 @@ judged 1 "^not ok: vfork-exec, invpcid, memory: ours 5601, stock 4000, at most 1
 	"a program that takes too many" vfork-exec 5601
 judged 1 "^not ok: fork-exit, invpcid, memory: ours 4001, stock 4000$" \
 	"one more on a way that has no limit" fork-exit 4001
+judged 0 " 4/13 " "locked instructions that the allocators may take" fork-exit-32 4000 13
+judged 1 "^not ok: fork-exit-32, invpcid, locked: ours 14, stock 4, at most 9 more$" \
+	"one more than those" fork-exit-32 4000 14
+judged 1 "^not ok: fork-exit, invpcid, locked: ours 5, stock 4$" \
+	"one more on a way that has no limit of them" fork-exit 4000 5
 table "flushes | pipe | CR3 | 1"
 judged 2 "no such mode of flushes: CR3" "more writes of CR3"
 sed -i '/^flushes/d' "$tmp/limits"
 judged 2 "no limits of flushes" "none for switches"
 
-demanded 35
+demanded 38
 exit "$bad"
