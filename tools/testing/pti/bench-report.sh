@@ -145,7 +145,9 @@ figures()
 {
 	part left-out cat
 	part cost-more.counts instructions tcg
+	part cost-tcp.counts instructions tcg
 	part cost-pcid-more.counts instructions pcid
+	part cost-pcid-tcp.counts instructions pcid
 	part flushes-more.counts drops
 	part growth.counts growth
 	for kernel in stock ours; do

@@ -30,6 +30,9 @@ counts()
 		done >cost-more.counts
 		sed 's/^\([a-z]* \)pti=on \(.*\)/&\n\1noinvpcid \2/' cost-more.counts \
 			>cost-pcid-more.counts
+		for kernel in cost cost-pcid; do
+			sed -n 's/ pipe / socket-tcp /p' $kernel-more.counts >$kernel-tcp.counts
+		done
 		for mode in invpcid noinvpcid; do
 			for way in syscall-lseek fork-exit fork-exit-32 pipe; do
 				echo "stock $mode $way 99 4 4 4 4 4 4 4 4 4 40"
@@ -170,7 +173,7 @@ spoiled d growth.counts
 echo "left-out growth: growth.sh: it broke" >"$tmp/build/bench/parts/left-out"
 outcome 2 "^left out: growth: growth.sh: it broke$" "a step that was left out"
 demand 0 "it broke" "the report says so" cat "$tmp/build/bench/report.md"
-spoiled 's/^ours pti=on pipe 1004/ours pti=on pipe 1021/; /^stock nopti/d' cost-more.counts
+spoiled 's/^ours pti=on pipe 1004/ours pti=on pipe 1021/; /^stock nopti/d' cost-more.counts cost-tcp.counts
 outcome 1 "^missing: programs-tcg, nopti: no figures of stock" "above stock, and something missing"
 spoiled 's/^ours pti=on pipe 1004/ours pti=on pipe many/' cost-more.counts
 outcome 2 "not a figure" "counts that are no numbers"
@@ -198,6 +201,8 @@ cat >"$bed/cost.sh" <<'END'
 #!/bin/sh
 me=${0##*/}
 case $me,$* in
+cost.sh,*--tcp*--bochs*) part=cost-pcid-tcp.counts ;;
+cost.sh,*--tcp*) part=cost-tcp.counts ;;
 cost.sh,*--bochs*) part=cost-pcid-more.counts ;;
 cost.sh,*) part=cost-more.counts ;;
 flushes.sh,*) part=flushes-more.counts ;;
@@ -245,6 +250,7 @@ reports()
 accel=
 bench 0 "above stock in 0 of" "a bench in which all is measured"
 full=$(cksum <"$tmp/steps/bench/report.md")
+reports "^| socket-tcp | 1000 | +20 | +0 | +20 | +4 |" "and the loopback network's kernels"
 
 # unchanged WHAT: the last report is as it was.
 unchanged()
@@ -311,6 +317,12 @@ reports "^| interrupt | 1000 | ? | +0 | ? | +4 |" "and has the ways of ours"
 reports "^| total | ? | 60 |" "and its exposure"
 rm "$tmp/steps/unbuilt-stock"
 
+: >"$tmp/steps/unbuilt-inet"
+bench 2 "^left out: the inet kernel, as it does not build: \"make inet\" says why" "no INET"
+demand 0 "^none$" "and no figures of it" \
+	sh -c 'grep "^. socket-tcp" "$1" || echo none' - "$tmp/steps/bench/report.md"
+rm "$tmp/steps/unbuilt-inet"
+
 accel=kvm
 bench 2 "^left out: ACCEL=kvm, as only emulators count instructions; what follows is TCG's" "ACCEL=kvm"
 reports "^| interrupt | 1000 | +20 | +0 | +20 | +4 |" "all the rest is there, from TCG"
@@ -327,5 +339,5 @@ rm "$tmp/steps/break"
 bench 0 "above stock in 0 of" "all of it again"
 demand 0 "^gone$" "the older full report goes then" \
 	sh -c 'test -e "$1" || echo gone' - "$tmp/steps/bench.full"
-demanded 69
+demanded 72
 exit "$bad"

@@ -63,6 +63,8 @@ without()
 }
 ! without stock || export STOCK_IMAGE="$bench/none"
 ! without stripped || export STRIPPED_IMAGE="$bench/none"
+no_inet=
+! without inet || no_inet=1
 : "${STOCK_IMAGE:=$build/stock}"
 if [ "${ACCEL:-tcg}" != tcg ]; then
 	leave_out "ACCEL=$ACCEL, as only emulators count instructions; what follows is TCG's"
@@ -91,6 +93,19 @@ step()
 	leave_out "$what: $why (log: $last/logs/${step_log##*/})"
 }
 
+# tcp WHAT NAME [OPTION]: the loopback network, on kernels of another configuration; the
+# option is cost.sh's.
+tcp()
+{
+	[ -z "$no_inet" ] || return 0
+	what=$1 step_name=$2
+	shift 2
+	step "$what" "$step_name" env PTI_IMAGE="${PTI_IMAGE:-$build}/config/inet" \
+		STOCK_IMAGE="$STOCK_IMAGE/config/inet" \
+		STRIPPED_IMAGE="${STRIPPED_IMAGE:-$build/stripped}/config/inet" \
+		"$here/cost.sh" --tcp "$@"
+}
+
 # exposure KERNEL MODE DIR [OPTION...]: the options are audit.sh's.
 exposure()
 {
@@ -105,6 +120,7 @@ exposure()
 without_pcid()
 {
 	step "instructions without PCID, on QEMU" cost "$here/cost.sh" --more
+	tcp "the loopback network without PCID, on QEMU" cost-tcp
 	for mode in pti=on pti=auto; do
 		exposure stock "$mode" "$STOCK_IMAGE" --total 0
 		exposure ours "$mode" "${PTI_IMAGE:-$build}"
@@ -115,6 +131,7 @@ without_pcid()
 instructions_with_pcid()
 {
 	step "instructions with PCID, on Bochs" cost-pcid "$here/cost.sh" --bochs --more
+	tcp "the loopback network with PCID, on Bochs" cost-pcid-tcp --bochs
 }
 
 flushes()

@@ -9,7 +9,7 @@
 usage()
 {
 	cat <<'END'
-Usage: cost.sh [--bochs] [--more] [--modes "MODE..."]
+Usage: cost.sh [--bochs] [--more | --tcp] [--modes "MODE..."]
 
 Without PCID, on QEMU with -icount; writes build/results/cost.txt, and the counts
 themselves to cost.counts.
@@ -18,6 +18,8 @@ themselves to cost.counts.
   --modes   only these: nopti, pti=on and, on Bochs, noinvpcid, parted by blanks; the names
             of the files have them at the end, as in cost-pcid-noinvpcid.txt
   --more    more ways, and all of them in 32-bit code, too (bench.sh); cost-more.txt
+  --tcp     nothing but a byte over the loopback network and one back, for which the kernels
+            need INET ("kernel.sh config-inet"); cost-tcp.txt
 
 A kernel that is missing or does not run is left out, and the others are counted.
 
@@ -47,6 +49,7 @@ while [ $# -gt 0 ]; do
 		title="Guest instructions with PCID, on Bochs (noinvpcid: pti=on noinvpcid)"
 		;;
 	--more) more=-more ways='/pti/cost_64 more && /pti/cost_32 more && /pti/cost_64 prices' ;;
+	--tcp) more=-tcp ways='/pti/cost_64 tcp && /pti/cost_32 tcp' ;;
 	--modes)
 		some=${2:-}
 		[ "${some##* }" ] || die "--modes needs a list of modes"
@@ -58,7 +61,9 @@ while [ $# -gt 0 ]; do
 done
 modes=$(chosen_modes "$modes" "$some") || exit 2
 limited="$name${more:+ $name$more}"
-limits $limited >/dev/null || exit 2
+# Only what is judged beside stock's
+[ "$more" != -tcp ] || limited=
+[ -z "$limited" ] || limits $limited >/dev/null || exit 2
 name=$name$more${some:+-$(echo "$some" | tr ' ' +)}
 out=$results/$name.txt
 tmp=$(mktemp -d)
@@ -137,7 +142,7 @@ case $rc in
 *) exit 2 ;;
 esac
 limits_rc=0
-awk '
+[ -z "$limited" ] || awk '
 	$1 == "stripped" { base[$3] = $4 }
 	$1 == "ours" && $3 in base { print $3, $2, $4 - base[$3] }' "$tmp/counts" |
 	hold_limits "$limited" "$modes" >>"$tmp/cost" || limits_rc=$?

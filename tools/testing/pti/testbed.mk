@@ -30,7 +30,7 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 
 .PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
 	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes bench bench-options bench-figures bench-check bench-hw qemu-series rows-mutants qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options \
-	mutant-options rows-options mutants-list deps-more debug-kernel help-options test-kernels
+	mutant-options rows-options mutants-list deps-more debug-kernel help-options test-kernels inet
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
@@ -119,8 +119,13 @@ BENCH_HELP = $(filter --help -h,$(OPTIONS))
 bench-options:
 	@$(BED)/bench.sh --check-options $(OPTIONS)
 
+inet: tree ## build ours, stock and stripped with INET, for the loopback network of "make bench"
+	@base/kernel.sh config-inet
+	@base/kernel.sh stock-config-inet stock
+	@base/kernel.sh stripped-config-inet stripped
+
 bench: $(if $(BENCH_HELP),,bench-options kernel initramfs) ## measure ours beside stock and stripped: build/bench/report.md with charts (half an hour; OPTIONS=--quick: no PCID)
-	@for name in $(if $(BENCH_HELP),,stock stripped size); do \
+	@for name in $(if $(BENCH_HELP),,stock stripped size inet); do \
 		rm -f build/unbuilt-$$name; \
 		$(MAKE) --no-print-directory $$name || touch build/unbuilt-$$name; \
 	done
