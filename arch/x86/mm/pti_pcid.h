@@ -39,7 +39,7 @@
  *	(TO_USER_CR3). With PCID, CR3_NOFLUSH is clear exactly when a flush
  *	of the loaded ASID's user PCID is owed.
  * @owed: one bit for each kernel PCID that is not loaded and whose user PCID is owed a
- *	flush; of bit 0, which none has, nothing is read
+ *	flush. Bit 0 may be set and means nothing: no ASID has PCID 0.
  * @kernel_stale: a kernel translation was dropped in the loaded ASID; all other
  *	ASIDs may still hold it, since it is not global
  */
@@ -52,15 +52,30 @@ struct pti_pcid {
 DECLARE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
 
 /**
+ * pti_pcid_owed() - is an ASID among those that are owed a flush?
+ * @owed: &struct pti_pcid.owed
+ * @cr3: kernel or user CR3 with the ASID's PCID in it; that of a user CR3 has
+ *	PTI_USER_PCID_BIT, too
+ *
+ * BT looks at the five lowest bits of its operand (SDM vol. 2), and kernel PCIDs have no
+ * more, so that this is one instruction.
+ *
+ * Return: whether it is.
+ */
+static inline bool pti_pcid_owed(unsigned int owed, unsigned long cr3)
+{
+	return owed >> (cr3 & 31) & 1;
+}
+
+/**
  * pti_pcid_bit() - the bit that an ASID has in &struct pti_pcid.owed
- * @cr3: kernel or user CR3 of an mm, with the ASID's PCID of this root in it. PCIDs of
- *	ASIDs begin with 1, that of boot is 0.
+ * @cr3: as pti_pcid_owed() has it
  *
  * Return: one bit.
  */
 static inline unsigned int pti_pcid_bit(unsigned long cr3)
 {
-	return 1U << (cr3 & ((1UL << PTI_USER_PCID_BIT) - 1));
+	return 1U << (cr3 & 31);
 }
 
 /**
@@ -73,8 +88,8 @@ static inline unsigned int pti_pcid_bit(unsigned long cr3)
  */
 static inline void pti_pcid_load(unsigned long cr3, bool pcid)
 {
-	unsigned short owed;
 	unsigned long left;
+	unsigned int owed;
 
 	cr3 |= 1UL << PTI_USER_ROOT_BIT;
 	if (pcid) {
@@ -82,16 +97,21 @@ static inline void pti_pcid_load(unsigned long cr3, bool pcid)
 		left = __this_cpu_read(pti_pcid.user_cr3);
 		owed = __this_cpu_read(pti_pcid.owed);
 
-		/* Seldom: what is owed is mostly paid by the ASID that owes it. */
-		if (unlikely(!(left & CR3_NOFLUSH) || owed)) {
-			/* The ASID that leaves takes what it is owed with it. */
-			if (!(left & CR3_NOFLUSH))
-				owed |= pti_pcid_bit(left);
-			if (owed & pti_pcid_bit(cr3))
-				cr3 &= ~CR3_NOFLUSH;
-			/* Before an mm was first loaded, this CPU had left none. */
-			owed &= ~(pti_pcid_bit(cr3) | pti_pcid_bit(0));
+		/*
+		 * The ASID that leaves takes what it is owed with it. Seldom: most of it
+		 * was paid on the way to user mode.
+		 */
+		if (unlikely(!(left & CR3_NOFLUSH))) {
+			owed |= pti_pcid_bit(left);
 			__this_cpu_write(pti_pcid.owed, owed);
+		}
+
+		/*
+		 * What others are owed may stay for long: init_mm never goes to user mode.
+		 */
+		if (unlikely(pti_pcid_owed(owed, cr3))) {
+			cr3 &= ~CR3_NOFLUSH;
+			__this_cpu_write(pti_pcid.owed, owed & ~pti_pcid_bit(cr3));
 		}
 	}
 

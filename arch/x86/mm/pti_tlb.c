@@ -28,6 +28,7 @@ static_assert(!(PTI_USER_CR3_BITS & (CR3_NOFLUSH | X86_CR3_LAM_U48 | X86_CR3_LAM
 
 /* The highest ASID's PCID has a bit in the mask; the ASID fits what tlb.c keeps it in. */
 static_assert(TLB_NR_DYN_ASIDS < 8 * sizeof_field(struct pti_pcid, owed));
+static_assert(8 * sizeof_field(struct pti_pcid, owed) <= 32);
 static_assert(TLB_NR_DYN_ASIDS <= (typeof_member(struct tlb_state, next_asid))~0);
 
 /**

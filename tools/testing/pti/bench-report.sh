@@ -89,8 +89,8 @@ drops()
 		END {
 			for (each in least) {
 				split(each, e, SUBSEP)
-				print topic(e[3]) "-spare most", e[1], least[each] + more[e[2], e[3]],
-					e[2]
+				print topic(e[3]) "-spare most", e[1],
+					least[each] + more[e[2], e[3]], e[2]
 			}
 		}' "$1"
 }

@@ -20,7 +20,7 @@ was left out stays as build/bench.full when there is one with less.
   --check-options  only look at the options
 
 Environment: PTI_IMAGE, STOCK_IMAGE, STRIPPED_IMAGE replace the directories of the
-kernels, BUILD=DIR replaces build, J=1 does one thing at a time.
+kernels, in each of which config/inet is the one with INET ("make inet"), BUILD=DIR replaces build, J=1 does one thing at a time.
 Exit status: 0 all was measured and ours is nowhere above stock or what limits.txt has,
 1 it is somewhere, 2 something was left out.
 END

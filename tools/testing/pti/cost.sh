@@ -61,7 +61,7 @@ while [ $# -gt 0 ]; do
 done
 modes=$(chosen_modes "$modes" "$some") || exit 2
 limited="$name${more:+ $name$more}"
-# Only what is judged beside stock's
+# TCP has no limits of its own
 [ "$more" != -tcp ] || limited=
 [ -z "$limited" ] || limits $limited >/dev/null || exit 2
 name=$name$more${some:+-$(echo "$some" | tr ' ' +)}

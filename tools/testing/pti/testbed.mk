@@ -52,7 +52,7 @@ shell: bed-options audit-kernel initramfs ## the same, with a shell in the guest
 
 # Two at a time: one has work for all processors while the other links.
 test-kernels: tree
-	@printf '%s\n' ours stock stripped kunit | xargs -n 1 -P 2 base/kernel.sh
+	@printf '%s\n' ours stock stripped kunit | xargs -n 1 -P $(if $(filter 1,$(J)),1,2) base/kernel.sh
 
 test: test-kernels initramfs ## run all tests
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)')

@@ -226,11 +226,11 @@ static bool will_flush(const struct state *s, const struct cpu *c, unsigned int 
 
 static bool debt(const struct cpu *c, unsigned int asid)
 {
-	unsigned int pcid = asid + 1;
+	unsigned int bit = pti_pcid_bit(asid + 1);
 
-	if (pcid == (c->own.pcid.user_cr3 & ((1U << PTI_USER_PCID_BIT) - 1)))
+	if (bit == pti_pcid_bit(c->own.pcid.user_cr3))
 		return !(c->own.pcid.user_cr3 & CR3_NOFLUSH);
-	return c->own.pcid.owed & 1U << pcid;
+	return c->own.pcid.owed & bit;
 }
 
 /* What no translation of an ASID may be, if its mm is @mm: revoked, or another mm's. */
