@@ -10,6 +10,7 @@
  *	left.c		options, injections, the verdict
  *	left_scan.c	one look: what is a pointer, and which of them are forced
  *	left_text.c	pointers in exposed text, and the list of those that must be there
+ *	left_operand.c	whether bytes of text are an address at all
  *	left_plant.c	whether a look sees what it should, in this guest
  *	left_report.c	what was found, by places
  *

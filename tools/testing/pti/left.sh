@@ -20,6 +20,7 @@ Usage: left.sh [OPTION...]
   --expect-hits    a check of the probe, on a kernel that shows its exception stacks: each
                    row of left-stacks.expected must have pointers and markers
   --time SECONDS   limit for the guest (default: 1800)
+  --self-test      test how it tells pointers in text from other bytes, and nothing else
   --name NAME      name of the log in build/logs
 
 The guest has one CPU. The report is in build/results/left.txt, with another image that
@@ -41,6 +42,13 @@ while [ $# -gt 0 ]; do
 		stacks=$here/left-stacks.expected
 		shift
 		continue ;;
+	--self-test)
+		work_dir
+		${HOSTCC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -o "$tmp/test" \
+			"$here/left_operand.c" "$here/operand_test.c" -lcapstone ||
+			die "cannot build operand_test.c"
+		"$tmp/test"
+		exit ;;
 	--help|-h) usage; exit 0 ;;
 	esac
 	[ $# -ge 2 ] || die "unknown option or no value: $1 (--help lists them)"

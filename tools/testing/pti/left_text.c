@@ -10,12 +10,12 @@
  *
  * Each must be in the list (left-text.txt), with a reason, and each of the list be there.
  */
-#include <capstone/capstone.h>
 #include <linux/elf.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "left.h"
+#include "left_operand.h"
 
 #define NAME_BYTES	160
 
@@ -75,43 +75,19 @@ static bool begins_symbol(const struct left *l, __u64 linked)
 }
 
 /*
- * Whether these bytes are an operand, and none that is counted from where it stands. With
- * the addresses of some boots, those of a call that alternatives have put there are alike.
+ * Whether these bytes are an operand. With the addresses of some boots, those of a call that
+ * alternatives have put there are alike.
  */
 static bool is_operand(const struct left *l, __u64 linked, const __u8 *page, unsigned int at)
 {
 	const struct symbol *s = symbol_at(&l->audit.syms, linked);
-	unsigned int from = s && linked - s->addr < at ? at - (linked - s->addr) : 0;
-	const __u8 *code = page + from;
-	size_t left = PAGE_SIZE - from;
-	uint64_t address = from;
-	bool operand = true;
-	cs_insn *in;
-	csh cs;
+	__u64 offset;
 
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
+	/* Where instructions begin is known from where a symbol does, if that is here */
+	if (!s || linked - s->addr > at)
 		return true;
-	cs_option(cs, CS_OPT_DETAIL, CS_OPT_ON);
-	in = cs_malloc(cs);
-	while (cs_disasm_iter(cs, &code, &left, &address, in)) {
-		const cs_x86 *x = &in->detail->x86;
-		bool distance = cs_insn_group(cs, in, CS_GRP_BRANCH_RELATIVE);
-		unsigned int offset = at - in->address;
-		int i;
-
-		if (in->address + in->size <= at)
-			continue;
-		for (i = 0; i < x->op_count; i++)
-			distance |= x->operands[i].type == X86_OP_MEM &&
-				    x->operands[i].mem.base == X86_REG_RIP;
-		operand = !distance &&
-			  ((x->encoding.imm_size && offset == x->encoding.imm_offset) ||
-			   (x->encoding.disp_size && offset == x->encoding.disp_offset));
-		break;
-	}
-	cs_free(in, 1);
-	cs_close(&cs);
-	return operand;
+	offset = linked - s->addr;
+	return left_is_operand(page + at - offset, PAGE_SIZE - at + offset, offset);
 }
 
 /* An address of the image, as operands have it: 32 bits, which are extended by their sign */
