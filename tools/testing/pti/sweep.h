@@ -178,6 +178,7 @@ struct sweep {
 	struct path *now;
 	enum injection kind;
 	__u64 now_addr;
+	bool on_way_out;	/* the kernel page table was loaded since the last entry */
 	__u64 user_sp;		/* of the program that entered the kernel, or 0 */
 	int signals;		/* what can be read when the sweep is to end */
 	unsigned int failures;

@@ -212,14 +212,17 @@ static enum vm_result through_kernel(struct sweep *s, struct round *rd)
 {
 	enum vm_result result = VM_OK;
 
+	s->on_way_out = false;
 	while (!result && !at_end(rd)) {
-		bool restricted = false;
+		bool restricted = false, left;
 
 		if (!in_text(s, rd->r.v[RIP])) {
 			result = pass_call(s, rd);
 			continue;
 		}
 		keep_trace(s, rd);
+		s->on_way_out |= !(rd->r.v[CR3] & CR3_USER);
+		left = leaves(s, rd->r.v[RIP]);
 		result = inject_at(s, rd);
 		rd->resumed |= is_insn(s, rd->r.v[RIP], "iret");
 		if (!result && uses_ibrs(s, rd) && leaves(s, rd->r.v[RIP]))
@@ -228,6 +231,9 @@ static enum vm_result through_kernel(struct sweep *s, struct round *rd)
 			result = step(s, &rd->r);
 		if (!result && restricted && cpl(&rd->r) == 3)
 			failure(s, rd->p, rd->kind, "user mode runs with the kernel's IBRS");
+		/* The IRET faulted: a head again */
+		if (!result && left && !cpl(&rd->r) && rd->r.v[CR3] & CR3_USER)
+			s->on_way_out = false;
 		if (!result && rd->kind != K_TRACE && !at_end(rd) &&
 		    (rd->r.v[RIP] == s->nmi || rd->r.v[RIP] == s->mce) &&
 		    rd->p->entry_addr != rd->r.v[RIP]) {

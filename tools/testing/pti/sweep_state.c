@@ -98,13 +98,16 @@ __u64 redo_addr(struct sweep *s, __u64 ip)
  * @s:		the sweep
  * @before:	the state before an interruption
  * @after:	the state after it
+ *
+ * A head that was interrupted may go on there, as it is about to switch.  A tail may not: that
+ * it has a row in the kernel's table, which says where it is taken up again, is what is tested.
  */
 bool snapshot_switched(struct sweep *s, const struct snapshot *before,
 		       const struct snapshot *after)
 {
 	__u64 was = before->regs.v[CR3], is = after->regs.v[CR3];
 
-	return s->isolated && !cpl(&before->regs) && was & CR3_USER &&
+	return s->isolated && !s->on_way_out && !cpl(&before->regs) && was & CR3_USER &&
 	       is == (was & ~(CR3_USER | CR3_USER_PCID)) &&
 	       redo_addr(s, before->regs.v[RIP]) == before->regs.v[RIP];
 }
