@@ -147,7 +147,6 @@ figures()
 	part cost-more.counts instructions tcg
 	part cost-tcp.counts instructions tcg
 	part cost-pcid-more.counts instructions pcid
-	part cost-pcid-tcp.counts instructions pcid
 	part flushes-more.counts drops
 	part growth.counts growth
 	for kernel in stock ours; do

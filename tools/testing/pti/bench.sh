@@ -93,17 +93,14 @@ step()
 	leave_out "$what: $why (log: $last/logs/${step_log##*/})"
 }
 
-# tcp WHAT NAME [OPTION]: the loopback network, on kernels of another configuration; the
-# option is cost.sh's.
+# The loopback network, on kernels of another configuration.
 tcp()
 {
 	[ -z "$no_inet" ] || return 0
-	what=$1 step_name=$2
-	shift 2
-	step "$what" "$step_name" env PTI_IMAGE="${PTI_IMAGE:-$build}/config/inet" \
+	step "the loopback network without PCID, on QEMU" cost-tcp env PTI_IMAGE="${PTI_IMAGE:-$build}/config/inet" \
 		STOCK_IMAGE="$STOCK_IMAGE/config/inet" \
 		STRIPPED_IMAGE="${STRIPPED_IMAGE:-$build/stripped}/config/inet" \
-		"$here/cost.sh" --tcp "$@"
+		"$here/cost.sh" --tcp
 }
 
 # exposure KERNEL MODE DIR [OPTION...]: the options are audit.sh's.
@@ -120,7 +117,7 @@ exposure()
 without_pcid()
 {
 	step "instructions without PCID, on QEMU" cost "$here/cost.sh" --more
-	tcp "the loopback network without PCID, on QEMU" cost-tcp
+	tcp
 	for mode in pti=on pti=auto; do
 		exposure stock "$mode" "$STOCK_IMAGE" --total 0
 		exposure ours "$mode" "${PTI_IMAGE:-$build}"
@@ -131,7 +128,6 @@ without_pcid()
 instructions_with_pcid()
 {
 	step "instructions with PCID, on Bochs" cost-pcid "$here/cost.sh" --bochs --more
-	tcp "the loopback network with PCID, on Bochs" cost-pcid-tcp --bochs
 }
 
 flushes()
