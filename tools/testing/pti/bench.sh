@@ -20,7 +20,8 @@ was left out stays as build/bench.full when there is one with less.
   --check-options  only look at the options
 
 Environment: PTI_IMAGE, STOCK_IMAGE, STRIPPED_IMAGE replace the directories of the
-kernels, in each of which config/inet is the one with INET ("make inet"), BUILD=DIR replaces build, J=1 does one thing at a time.
+kernels, in each of which config/inet is the one with INET ("make inet"), BUILD=DIR
+replaces build, J=1 does one thing at a time.
 Exit status: 0 all was measured and ours is nowhere above stock or what limits.txt has,
 1 it is somewhere, 2 something was left out.
 END
@@ -97,7 +98,8 @@ step()
 tcp()
 {
 	[ -z "$no_inet" ] || return 0
-	step "the loopback network without PCID, on QEMU" cost-tcp env PTI_IMAGE="${PTI_IMAGE:-$build}/config/inet" \
+	step "the loopback network without PCID, on QEMU" cost-tcp env \
+		PTI_IMAGE="${PTI_IMAGE:-$build}/config/inet" \
 		STOCK_IMAGE="$STOCK_IMAGE/config/inet" \
 		STRIPPED_IMAGE="${STRIPPED_IMAGE:-$build/stripped}/config/inet" \
 		"$here/cost.sh" --tcp
