@@ -24,6 +24,7 @@
 #define DR7_GLOBAL(n)	(2U << 2 * (n))
 #define DR7_SHIFT(n)	(16 + 4 * (n))
 #define DEBUG_REGS	4
+#define MAX_CALL_STOPS	10000
 
 /* struct arch_hw_breakpoint: what the kernel makes of a request */
 struct arch_breakpoint {
@@ -100,6 +101,7 @@ static enum vm_result borrow(struct sweep *s, const struct regs *at, struct regs
 static enum vm_result call_kernel(struct sweep *s, struct regs *call, __u64 function, __u64 *rax)
 {
 	enum vm_result result = mem_write(s, call->v[RSP], &s->exec, sizeof(s->exec));
+	unsigned int stops = 0;
 	struct regs r;
 
 	regs_set(s, call, RIP, function);
@@ -107,6 +109,12 @@ static enum vm_result call_kernel(struct sweep *s, struct regs *call, __u64 func
 		result = regs_write(s, call);
 	if (!result)
 		result = run(s, &r, STOP_MS);
+	/* It may run what has a breakpoint as the machine is to come back there: a return thunk */
+	while (!result && r.v[RIP] != s->exec && ++stops < MAX_CALL_STOPS) {
+		result = step(s, &r);
+		if (!result && r.v[RIP] != s->exec)
+			result = run(s, &r, STOP_MS);
+	}
 	if (!result && (r.v[RIP] != s->exec || r.v[RSP] != call->v[RSP] + sizeof(s->exec))) {
 		note(s, "the kernel's breakpoint code went to %s", where(s, r.v[RIP]));
 		result = VM_ERROR;
