@@ -13,6 +13,11 @@
  *   CMP_ADDRESS	compares the word at \with to one, as CMP with an immediate does
  *   MOV_FROM_TABLE	loads word number \reg of a table to \reg
  *
+ * Between functions stands INT3, on which straight-line speculation ends, and not the
+ * NOPs that an assembler puts there:
+ *
+ *   EXPOSED_TEXT_FILL	behind the operand of an alignment
+ *
  * In:	any page table that maps the text, any GS base; for PUSH_ADDRESS a stack.
  * Out:	as above; \scratch_reg clobbered, flags by CMP_ADDRESS only.
  */
@@ -20,6 +25,10 @@
 #define _X86_ENTRY_EXPOSED_TEXT_H
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
+
+#define EXPOSED_TEXT_FILL	, 0xcc
+#undef __ALIGN
+#define __ALIGN		.balign CONFIG_FUNCTION_ALIGNMENT EXPOSED_TEXT_FILL;
 
 .macro MOV_ADDRESS symbol:req reg:req
 	leaq	\symbol(%rip), \reg
@@ -41,6 +50,8 @@
 .endm
 
 #else /* !CONFIG_MITIGATION_PAGE_TABLE_ISOLATION */
+
+#define EXPOSED_TEXT_FILL
 
 .macro MOV_ADDRESS symbol:req reg:req
 	movq	$\symbol, \reg
