@@ -32,6 +32,7 @@
  *		 C runs or the path is over
  *	lacks	 no instruction is executed that the CPU has not
  *	reach	 each instruction of the entry text is on a path, of some set
+ *	padding	 nothing but INT3 stands between functions of it
  *	comment	 what the comment above a symbol of the series' own entry code says of
  *		 the page table, GS base, stack and interrupts is so (entry_check_labels.c)
  *	orc	 the unwinder has data, finds a frame where they say, and is told that the stack

@@ -179,7 +179,7 @@ static bool run(const struct mutant *m, struct set *sets, size_t nsets)
 	size_t n, i, edits = 0;
 	bool comment = !strcmp(m->insn, "In:") || !strcmp(m->insn, "Out:");
 	/* That nothing comes to a place is known once all sets were walked */
-	bool seen = false, whole = !strcmp(m->rule, "reach") ||
+	bool seen = false, whole = !strcmp(m->rule, "reach") || !strcmp(m->rule, "padding") ||
 				   (comment && strstr(m->how, "jumps to"));
 	char *text = NULL;
 

@@ -247,6 +247,39 @@ void reach_forget(void)
 		memset(visited, 0, img.text_end - img.text_start);
 }
 
+/* Behind functions stands INT3, where no path comes; told once for each of them */
+static void padding_between(__u64 from, __u64 to)
+{
+	const __u8 *byte;
+	__u64 at;
+
+	for (at = from; at < to; at++) {
+		byte = image_at(at, 1);
+		if (byte && *byte != 0xcc && !visited[at - img.text_start]) {
+			told(at, "padding", "%02x behind a function", *byte);
+			return;
+		}
+	}
+}
+
+/* Of other kernels' entry text this is not demanded */
+static void padding_check(void)
+{
+	const struct symbol *s, *last = img.syms.v + img.syms.n;
+	__u64 end = img.text_start;
+
+	if (!img.redo)
+		return;
+	for (s = img.syms.v; s < last; s++) {
+		if (!s->size || s->addr < img.text_start || s->addr >= img.text_end)
+			continue;
+		padding_between(end, s->addr);
+		if (s->addr + s->size > end)
+			end = s->addr + s->size;
+	}
+	padding_between(end, img.text_end);
+}
+
 /*
  * All of the entry text lies on a path, but for padding and for what entry_check.allow
  * lists: a root that is not found, or a path that ends too early, shows in this.
@@ -278,4 +311,6 @@ void reach_check(void)
 		       !visited[at + 1 - img.text_start])
 			at++;
 	}
+	if (visited)
+		padding_check();
 }
