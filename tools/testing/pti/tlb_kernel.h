@@ -25,6 +25,7 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 
 #define CONFIG_MITIGATION_PAGE_TABLE_ISOLATION	1
+#define CONFIG_DEBUG_VM				1
 
 /* Two ASIDs, so that three mms have to take them from each other. */
 #define TLB_NR_DYN_ASIDS	2
@@ -89,17 +90,18 @@ void hw_invpcid_one(unsigned long pcid, unsigned long addr);
 #define EXPORT_SYMBOL(name)
 #define EXPORT_SYMBOL_GPL(name)
 #define EXPORT_PER_CPU_SYMBOL(name)
-#define IS_ENABLED(option)	0
+#define IS_ENABLED(option)	1
 #define BUILD_BUG_ON(cond)	_Static_assert(!(cond), #cond)
 
-/* A warning of tlb.c is a finding, also one that needs CONFIG_DEBUG_VM. */
+/* A warning of tlb.c is a finding, also one that needs CONFIG_DEBUG_VM or lockdep. */
 void warned(const char *cond);
 #define WARN_ON(cond)		({ bool warn_ = (cond); if (warn_) warned(#cond); warn_; })
 #define WARN_ON_ONCE(cond)	WARN_ON(cond)
-#define VM_WARN_ON(cond)	((void)sizeof(cond))
-#define VM_WARN_ON_ONCE(cond)	((void)WARN_ON(cond))
-#define VM_WARN_ONCE(cond, ...)	((void)sizeof(cond))
-#define VM_BUG_ON(cond)		((void)sizeof(cond))
+#define VM_WARN_ON(cond)	((void)WARN_ON(cond))
+#define VM_WARN_ON_ONCE(cond)	VM_WARN_ON(cond)
+#define VM_WARN_ONCE(cond, ...)	VM_WARN_ON(cond)
+#define VM_BUG_ON(cond)		VM_WARN_ON(cond)
+#define BUG_ON(cond)		VM_WARN_ON(cond)
 
 /* Memory that the CPUs share, which is sequentially consistent here. */
 typedef struct { u64 counter; } atomic64_t;
@@ -214,6 +216,7 @@ void shared_write(const void *var, unsigned long val);
 unsigned long shared_read(unsigned int cpu, const void *var);
 
 #define DECLARE_PER_CPU_ALIGNED(type, name)		extern type name
+#define DEFINE_PER_CPU(type, name)			type name
 #define DEFINE_PER_CPU_SHARED_ALIGNED(type, name)	type name
 #define this_cpu_ptr(ptr)		(ptr)
 #define this_cpu_read(var)		(var)
@@ -222,6 +225,8 @@ unsigned long shared_read(unsigned int cpu, const void *var);
 #define this_cpu_and(var, val)		((var) &= (val))
 #define this_cpu_or(var, val)		((var) |= (val))
 #define this_cpu_add_return(var, val)	((var) += (val))
+#define this_cpu_inc_return(var)	(++(var))
+#define this_cpu_dec(var)		((void)(--(var)))
 #define this_cpu_write(var, val) do {			\
 	typeof(var) val_ = (val);			\
 	shared_write(&(var), (unsigned long)val_);	\
@@ -229,11 +234,12 @@ unsigned long shared_read(unsigned int cpu, const void *var);
 } while (0)
 #define per_cpu(var, cpu)		((typeof(var))shared_read(cpu, &(var)))
 #define smp_processor_id()		(self)
-#define get_cpu()			(self)
-#define put_cpu()			do { } while (0)
-#define preempt_disable()		do { } while (0)
-#define preempt_enable()		do { } while (0)
-#define preemptible()			false
+extern unsigned int preempt_count;
+#define get_cpu()			(preempt_count++, self)
+#define put_cpu()			preempt_enable()
+#define preempt_disable()		((void)preempt_count++)
+#define preempt_enable()		((void)preempt_count--)
+#define preemptible()			(!preempt_count && !irqs_off)
 bool in_nmi(void);
 
 /* Interrupts, and what CPUs ask of each other. */
@@ -245,7 +251,7 @@ extern bool irqs_off;
 #define local_irq_restore(flags)	((void)(irqs_off = (flags)))
 #define raw_local_irq_save(flags)	local_irq_save(flags)
 #define raw_local_irq_restore(flags)	local_irq_restore(flags)
-#define lockdep_assert_irqs_enabled()	do { } while (0)
+#define lockdep_assert_irqs_enabled()	VM_WARN_ON(irqs_off)
 
 typedef void (*ipi_func)(void *info);
 void shared_call(bool (*cond)(int cpu, void *info), ipi_func func, void *info,

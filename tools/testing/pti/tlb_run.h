@@ -24,6 +24,7 @@ bool features[NR_FEATURES];
 struct tlb_state cpu_tlbstate;
 unsigned int self;
 bool irqs_off;
+unsigned int preempt_count;
 struct task_struct *current;
 struct cpuinfo cpu_info;
 
@@ -527,6 +528,7 @@ static void nmi(void)
 	unsigned int tag;
 
 	in_nmi_handler = true;
+	preempt_disable();
 	say("comes");
 	if (on_user_table(found))
 		hw_write_cr3((found & ~(u64)PTI_USER_CR3_BITS) | noflush());
@@ -549,6 +551,7 @@ static void nmi(void)
 	if (on_user_table(found))
 		hw_write_cr3(found | noflush());
 	say("is over");
+	preempt_enable();
 	in_nmi_handler = false;
 }
 
@@ -917,6 +920,8 @@ static unsigned int run(struct state *s, struct move m)
 	live = false;
 	whole = false;
 	irqs_off = false;
+	preempt_count = 0;
+	flush_tlb_info_idx = 0;
 	in_nmi_handler = false;
 	nmi_mapped = false;
 	choice = m.how;
