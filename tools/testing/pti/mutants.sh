@@ -172,7 +172,8 @@ judge()
 
 	# With --by, what the other cases say is not asked for.
 	field "$2" Says >"$tmp/says"
-	[ "$by" != tlb-explore ] || sed -i '/^FOUND/!d' "$tmp/says"
+	[ "$by" != tlb-explore ] || [ "$(field "$2" Caught-by)" = "$by" ] ||
+		sed -i '/^FOUND/!d' "$tmp/says"
 	[ -s "$tmp/says" ] || { echo "no line \"Says:\" in the head"; return 1; }
 
 	# A case that fails anyway would catch everything.

@@ -520,18 +520,20 @@ static void use_nmi_page(void)
 		find("an NMI can use a translation of the kernel's that was revoked");
 }
 
-/* Paranoid entry, APEI's way to map, use and unmap a page, paranoid exit. */
+/*
+ * The head of an NMI (isolated_ist.S), and APEI's way to map, use and unmap a page. There is
+ * no way back to the user page table: what was interrupted makes its CR3 write again.
+ */
 static void nmi(void)
 {
-	u64 found = own_cr3;
 	u64 *tags;
 	unsigned int tag;
 
 	in_nmi_handler = true;
 	preempt_disable();
 	say("comes");
-	if (on_user_table(found))
-		hw_write_cr3((found & ~(u64)PTI_USER_CR3_BITS) | noflush());
+	if (on_user_table(own_cr3))
+		hw_write_cr3((own_cr3 & ~(u64)PTI_USER_CR3_BITS) | noflush());
 
 	nmi_mapped = true;
 	if (live)
@@ -547,9 +549,6 @@ static void nmi(void)
 				tags[tag] ^= (u64)(CURRENT | REVOKED) << NMI_PAGE;
 	}
 	flush_tlb_one_kernel(NMI_ADDR);
-
-	if (on_user_table(found))
-		hw_write_cr3(found | noflush());
 	say("is over");
 	preempt_enable();
 	in_nmi_handler = false;
@@ -569,6 +568,7 @@ static void op_exit(unsigned int mm)
 
 	(void)mm;
 	irqs_off = true;
+again:
 	cr3 = pti_pcid.user_cr3;
 	step();
 	if (features[X86_FEATURE_PTI_PCID] && !(cr3 & CR3_NOFLUSH)) {
@@ -576,6 +576,11 @@ static void op_exit(unsigned int mm)
 		step();
 	}
 	hw_write_cr3(cr3);
+	/* isolated_redo_table: from the read of the value, if an NMI came behind the write. */
+	if (on_user_table(cr3) && !on_user_table(own_cr3)) {
+		say("takes its way to user mode up again");
+		goto again;
+	}
 	own_mode = USER;
 	irqs_off = false;
 }
