@@ -22,6 +22,8 @@
  * A finding is what rules() of tlb_machine.h forbids, and a state from which a flush that
  * is waited for is never done.
  *
+ * CPU 1 alone goes offline, step by step as any operation, and comes back in one.
+ *
  * Usage: tlb-explore.sh --help
  */
 #include <assert.h>

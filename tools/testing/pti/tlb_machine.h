@@ -77,7 +77,7 @@ struct cpu {
 	struct ipi	ipi;
 	/* The operation, and all that it decided or read of others so far. */
 	u8		op;
-	u8		irqs_off, waits;
+	u8		irqs_off, preempt_off, waits;
 	u8		log_len;
 	u8		log[MAX_LOG];
 };
@@ -87,8 +87,9 @@ struct state {
 	u8		gen[NR_MMS];
 	u8		cpumask[NR_MMS];
 	u8		absent;		/* mms whose PAGE_0 is not mapped */
+	u8		online;		/* CPUs that are asked for flushes */
 	u8		masked;		/* mm A has linear-address masking on */
-	u8		zero[6];
+	u8		zero[5];
 };
 
 static bool invlpg_keeps_globals;
@@ -268,7 +269,7 @@ static const char *rules(const struct state *s)
 		u64 held = c->tlb[tag_of(c->cr3)];
 		u64 cr3;
 
-		if (c->own.mode == OFFLINE)
+		if (!(s->online & 1 << cpu))
 			continue;
 		for (asid = 0; asid < TLB_NR_DYN_ASIDS; asid++)
 			if (c->tlb[USER_TAG(asid)] & KERNEL_BITS)

@@ -170,6 +170,7 @@ static void point(void)
 			live = true;
 		} else {
 			now->cpu[self].irqs_off = irqs_off;
+			now->cpu[self].preempt_off = preempt_count;
 			__builtin_longjmp(suspended, 1);
 		}
 		nmi_at = how & NMI_STEPS;
@@ -366,7 +367,7 @@ static void send(unsigned int cpu, ipi_func func, const struct flush_tlb_info *i
 	for (i = 1; ipi_funcs[i] != func; i++)
 		;
 	point();
-	if (live && now->cpu[cpu].own.mode != OFFLINE) {
+	if (live) {
 		now->cpu[cpu].ipi = (struct ipi) { .func = i };
 		if (info) {
 			now->cpu[cpu].ipi = (struct ipi) {
@@ -379,7 +380,7 @@ static void send(unsigned int cpu, ipi_func func, const struct flush_tlb_info *i
 	    info && info->mm ? mm_name(mm_id(info->mm)) : "");
 }
 
-/* As smp_call_function_many_cond(), with its wait. No CPU goes or comes meanwhile. */
+/* As smp_call_function_many_cond(), with its wait. It cannot be preempted: no CPU goes. */
 void shared_call(bool (*cond)(int cpu, void *info), ipi_func func, void *info,
 		 const struct cpumask *mask)
 {
@@ -387,8 +388,9 @@ void shared_call(bool (*cond)(int cpu, void *info), ipi_func func, void *info,
 	unsigned int other = !self;
 	bool sent = false, was_off = irqs_off;
 
-	if (cpus & 1UL << other && now->cpu[other].own.mode != OFFLINE &&
-	    (!cond || cond(other, info))) {
+	preempt_disable();
+	cpus &= logged(now->online);
+	if (cpus & 1UL << other && (!cond || cond(other, info))) {
 		send(other, func, info);
 		sent = true;
 	}
@@ -403,6 +405,7 @@ void shared_call(bool (*cond)(int cpu, void *info), ipi_func func, void *info,
 		point();
 		now->cpu[self].waits = false;
 	}
+	preempt_enable();
 }
 
 /*
@@ -516,7 +519,9 @@ static void use_nmi_page(void)
 
 	if (held & (u64)REVOKED << NMI_PAGE)
 		find("an NMI uses a translation that it has revoked");
-	if (held & (u64)REVOKED << KERNEL_PAGE && !on_user_table(own_cr3))
+	/* Whom nobody asks for flushes may hold what has gone, and uses none of it. */
+	if (held & (u64)REVOKED << KERNEL_PAGE && !on_user_table(own_cr3) &&
+	    now->online & 1U << self)
 		find("an NMI can use a translation of the kernel's that was revoked");
 }
 
@@ -712,7 +717,10 @@ static void op_unmap_global(unsigned int mm)
 static void op_offline(unsigned int mm)
 {
 	(void)mm;
-	whole = true;
+	irqs_off = true;
+	if (live)
+		now->online &= ~(1U << self);
+	/* idle_task_exit(): others flush meanwhile, and do not ask this CPU. */
 	if (cpu_tlbstate.loaded_mm != &init_mm)
 		switch_mm(NULL, &init_mm, NULL);
 	own_mode = OFFLINE;
@@ -722,6 +730,7 @@ static void wake(unsigned int mm)
 {
 	struct cpu *c = &now->cpu[self];
 
+	/* Of what it reads, others write nothing. */
 	whole = true;
 	irqs_off = true;
 	own_cr3 = root_of(mm);
@@ -744,6 +753,7 @@ static void op_online(unsigned int mm)
 	(void)mm;
 	cpu_tlbstate.cr4 = X86_CR4_PGE;
 	wake(MM_INIT);
+	now->online |= 1U << self;
 }
 
 static void op_resume(unsigned int mm)
@@ -818,17 +828,17 @@ static bool is_asked(const struct state *s, unsigned int cpu, unsigned int mm)
 	return in_kernel(s, cpu, mm) && s->cpu[cpu].ipi.func;
 }
 
-/* CPU 1 goes and comes while CPU 0 is in no operation, and asks for nothing. */
+/* CPU 1 goes when stop_machine() has CPU 0: not where that waits, or cannot be preempted. */
 static bool can_go(const struct state *s, unsigned int cpu, unsigned int mm)
 {
 	return cpu && in_kernel(s, cpu, mm) && s->cpu[cpu].own.task == MM_INIT &&
-		!s->cpu[0].op && !s->cpu[cpu].ipi.func && !s->cpu[0].ipi.func;
+		!s->cpu[0].irqs_off && !s->cpu[0].preempt_off;
 }
 
 static bool can_come(const struct state *s, unsigned int cpu, unsigned int mm)
 {
 	(void)mm;
-	return s->cpu[cpu].own.mode == OFFLINE && !s->cpu[!cpu].op;
+	return s->cpu[cpu].own.mode == OFFLINE;
 }
 
 /* tlb.c takes it that no CPU sleeps in an mm with linear-address masking. */
@@ -961,6 +971,7 @@ static unsigned int run(struct state *s, struct move m)
 		c->own.mode = own_mode;
 		c->op = 0;
 		c->irqs_off = false;
+		c->preempt_off = false;
 		memset(c->log, 0, sizeof(c->log));
 		c->log_len = 0;
 		normalise(s);
@@ -974,13 +985,14 @@ static unsigned int run(struct state *s, struct move m)
  * Where a search starts. What takes several events to come to is among it, so that
  * what can go wrong from there is not far.
  */
-enum start { BOOTED, SETTLED, OWING, ALONE, MASKED, STARTS };
+enum start { BOOTED, SETTLED, OWING, ALONE, LAZY, MASKED, STARTS };
 
 static const char * const starts[STARTS] = {
 	[BOOTED] = "The machine has booted; each CPU is in the kernel, in a kernel thread.",
 	[SETTLED] = "Each CPU has run mm A and mm B and is in the kernel, in a task of mm A.",
 	[OWING] = "Each CPU runs mm B; CPU 1 owes mm A's user PCID a flush.",
 	[ALONE] = "CPU 1 is offline; CPU 0 has run mm A and mm B and is in a task of mm A.",
+	[LAZY] = "Each CPU has run mm A and mm B; CPU 1 keeps mm A in a kernel thread.",
 	[MASKED] = "Each CPU is in a task of mm A, which has asked for linear-address masking.",
 };
 
@@ -1039,6 +1051,8 @@ static void start(struct state *s, enum start kind)
 		run_whole(s, kind, 1, op_free, MM_A);
 		run_whole(s, kind, 1, op_switch, MM_B);
 	}
+	if (kind == LAZY)
+		run_whole(s, kind, 1, op_lazy, 0);
 	if (kind == MASKED) {
 		s->masked = true;
 		for (cpu = 0; cpu < CPUS; cpu++)
