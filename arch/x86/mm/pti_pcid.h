@@ -21,7 +21,8 @@
  * Plain C, so that it can be compiled into a user-space program as it is. Who
  * includes it provides the bits of CR3, cpu_tlbstate, and as primitives
  * DECLARE_PER_CPU_ALIGNED(), this_cpu_read(), this_cpu_write(), this_cpu_and(), the
- * first two also with __, cpu_feature_enabled(), unlikely() and invpcid_flush_one().
+ * first two also with __, cpu_feature_enabled(), unlikely() and invpcid_flush_one(); for
+ * what it asserts VM_WARN_ON_ONCE(), in_nmi() and TASK_SIZE_MAX.
  *
  * Every function runs on the CPU that owns the state. pti_pcid_load() and
  * pti_forget_stale_asids() need interrupts off and are not for NMIs. The others
@@ -152,6 +153,8 @@ static inline void pti_owe_user_flush(void)
  */
 static inline void pti_flush_one_user(unsigned long addr)
 {
+	VM_WARN_ON_ONCE(in_nmi() && addr < TASK_SIZE_MAX);
+
 	if (!cpu_feature_enabled(X86_FEATURE_PTI_PCID))
 		return;
 

@@ -12,6 +12,7 @@
 #include <linux/preempt.h>
 
 #include <asm/invpcid.h>
+#include <asm/page.h>
 #include <asm/processor-flags.h>
 #include <asm/pti.h>
 #include <asm/tlbflush.h>

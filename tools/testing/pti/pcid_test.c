@@ -19,6 +19,7 @@
 #define CR3_NOFLUSH		0x8000000000000000UL
 #define CR3_PCID_MASK		0xfffUL
 #define X86_CR4_PCIDE		(1UL << 17)
+#define TASK_SIZE_MAX		0x7ffffffff000UL
 
 /* The primitives of pti_pcid.h, for the one CPU that there is. It has no INVPCID. */
 #define ASIDS	6
@@ -166,8 +167,12 @@ static void single_steps(void)
 	check(!warnings, "none of these debts was called out of place");
 	nmi = true;
 	pti_owe_user_flush();
-	nmi = false;
 	check(warnings == 1, "a debt that an NMI makes is called out of place");
+	pti_flush_one_user(TASK_SIZE_MAX);
+	check(warnings == 1, "dropping what is no user page is none");
+	pti_flush_one_user(TASK_SIZE_MAX - 1);
+	check(warnings == 2, "a user page that an NMI drops is called out of place");
+	nmi = false;
 }
 
 int main(void)

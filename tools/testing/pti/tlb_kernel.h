@@ -33,6 +33,7 @@ typedef uint64_t u64;
 /* The processor. */
 #define PAGE_SHIFT		12
 #define PAGE_SIZE		(1UL << PAGE_SHIFT)
+#define TASK_SIZE_MAX		((1UL << 47) - PAGE_SIZE)
 #define X86_CR3_PCID_BITS	12
 #define X86_CR3_LAM_U48		(1UL << 62)
 #define X86_CR3_LAM_U57_BIT	61
