@@ -7,10 +7,14 @@
  * of this repository: copy it to the machine, run it under pti=on and under nopti, and
  * compare.
  *
+ * 64-bit programs make their system calls with SYSCALL, 32-bit ones by the entry of the vDSO;
+ * both with int $0x80, too.
+ *
  * Each way is gone often enough to take ROUND_NS, after a warm-up, and that is repeated;
  * of the rounds the median counts, and the two quartiles say how far it is to be
  * trusted.  Cycles are the processor's own counter of the CPU that this is pinned to, or
  * of these processes if that is not allowed; without a counter there is the time only.
+ * A way that fails here is named, and the others are measured.
  *
  * Exit status: 0 all was measured, 1 something was not, 2 the options are wrong.
  */
@@ -26,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -40,14 +45,15 @@
 #define WARM_UP		3		/* rounds */
 #define PAGE		4096
 #define FAULT_PAGES	4096
+#define NOTHING		"nothing"	/* the name of a program that is to do so */
 #define UNSTEADY	10		/* percent between the quartiles */
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 struct way {
 	const char *name;
 	bool (*begin)(void);
-	void (*prepare)(void);		/* before each round, and not measured */
-	void (*go)(unsigned long n);
+	bool (*prepare)(void);		/* before each round, and not measured */
+	bool (*go)(unsigned long n);
 	void (*end)(void);
 	unsigned long most;		/* in a round */
 	const char *compare;		/* what others have published of it */
@@ -76,17 +82,106 @@ static void close_self(void)
 	close(file);
 }
 
-/* By system call, whatever the library makes of it. */
-static void go_lseek(unsigned long n)
+static bool succeeded(long ret)
 {
-	while (n--)
-		syscall(SYS_lseek, file, 0L, SEEK_SET);
+	if (ret < 0)
+		errno = -ret;
+	return ret >= 0;
 }
 
-static void go_getppid(unsigned long n)
+#ifdef __x86_64__
+#define ENTRY	"SYSCALL"
+#define ENTRY_TEXT "SYSCALL"
+
+static bool begin_entry(void)
 {
+	return true;
+}
+
+static long enter(long nr, long a, long b, long c)
+{
+	asm volatile("syscall" : "+a" (nr)
+		     : "D" (a), "S" (b), "d" (c) : "rcx", "r11", "memory");
+	return nr;
+}
+#else
+#define ENTRY	"vDSO"
+#define ENTRY_TEXT "the entry of the vDSO: SYSENTER, on processors of AMD SYSCALL"
+
+static unsigned long vdso_entry;
+
+static bool begin_entry(void)
+{
+	vdso_entry = getauxval(AT_SYSINFO);
+	errno = EOPNOTSUPP;
+	return vdso_entry;
+}
+
+static long enter(long nr, long a, long b, long c)
+{
+	asm volatile("call *%[entry]" : "+a" (nr)
+		     : "b" (a), "c" (b), "d" (c), [entry] "m" (vdso_entry) : "memory");
+	return nr;
+}
+#endif
+
+static bool begin_lseek(void)
+{
+	return begin_entry() && open_self();
+}
+
+static bool go_lseek(unsigned long n)
+{
+	long ret = 0;
+
 	while (n--)
-		syscall(SYS_getppid);
+		ret = enter(SYS_lseek, file, 0, SEEK_SET);
+	return succeeded(ret);
+}
+
+static bool go_getppid(unsigned long n)
+{
+	long ret = 0;
+
+	while (n--)
+		ret = enter(SYS_getppid, 0, 0, 0);
+	return succeeded(ret);
+}
+
+static bool go_int80(unsigned long n)
+{
+	long ret = 0;
+
+	while (n--) {
+		ret = 64;		/* getppid of the 32-bit table */
+#ifdef __x86_64__
+		asm volatile("int $0x80" : "+a" (ret) : : "r8", "r9", "r10", "r11", "memory");
+#else
+		asm volatile("int $0x80" : "+a" (ret) : : "memory");
+#endif
+	}
+	return succeeded(ret);
+}
+
+/* The child's end, if it is the one that is wanted. */
+static bool ended_well(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return false;
+	errno = EOPNOTSUPP;
+	return !status;
+}
+
+/* A kernel without 32-bit system calls ends who tries. */
+static bool begin_int80(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(!go_int80(1));
+	return ended_well(pid);
 }
 
 /* The pages are there, only the mapping is not: the fault itself, not the clearing. */
@@ -97,10 +192,9 @@ static bool begin_fault(void)
 	return pages != MAP_FAILED;
 }
 
-static void prepare_fault(void)
+static bool prepare_fault(void)
 {
-	if (madvise(pages, FAULT_PAGES * PAGE, MADV_DONTNEED))
-		die("madvise");
+	return !madvise(pages, FAULT_PAGES * PAGE, MADV_DONTNEED);
 }
 
 static void touch(char *byte)
@@ -108,12 +202,13 @@ static void touch(char *byte)
 	asm volatile("movb $1, %0" : "=m" (*byte));
 }
 
-static void go_fault(unsigned long n)
+static bool go_fault(unsigned long n)
 {
 	unsigned long i;
 
 	for (i = 0; i < n; i++)
 		touch(pages + i * PAGE);
+	return true;
 }
 
 static void end_fault(void)
@@ -121,17 +216,43 @@ static void end_fault(void)
 	munmap(pages, FAULT_PAGES * PAGE);
 }
 
-static void go_mmap(unsigned long n)
+static bool go_mmap(unsigned long n)
 {
 	char *p;
 
 	while (n--) {
 		p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (p == MAP_FAILED)
-			die("mmap");
+			return false;
 		touch(p);
-		munmap(p, PAGE);
+		if (munmap(p, PAGE))
+			return false;
 	}
+	return true;
+}
+
+/* Between pages of another kind, so that no mapping is split or merged. */
+static bool begin_mprotect(void)
+{
+	pages = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return pages != MAP_FAILED && !mprotect(pages + PAGE, PAGE, PROT_READ | PROT_WRITE);
+}
+
+/* There and back, of a page that is there, so that the first change has to flush it. */
+static bool go_mprotect(unsigned long n)
+{
+	while (n--) {
+		touch(pages + PAGE);
+		if (mprotect(pages + PAGE, PAGE, PROT_READ) ||
+		    mprotect(pages + PAGE, PAGE, PROT_READ | PROT_WRITE))
+			return false;
+	}
+	return true;
+}
+
+static void end_mprotect(void)
+{
+	munmap(pages, 3 * PAGE);
 }
 
 static void handler(int sig)
@@ -144,13 +265,15 @@ static bool begin_signal(void)
 	return signal(SIGUSR1, handler) != SIG_ERR;
 }
 
-static void go_signal(unsigned long n)
+static bool go_signal(unsigned long n)
 {
 	while (n--)
-		raise(SIGUSR1);
+		if (raise(SIGUSR1))
+			return false;
+	return true;
 }
 
-static void go_fork(unsigned long n)
+static bool go_fork(unsigned long n)
 {
 	pid_t pid;
 
@@ -158,9 +281,30 @@ static void go_fork(unsigned long n)
 		pid = fork();
 		if (!pid)
 			_exit(0);
-		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
-			die("fork");
+		if (!ended_well(pid))
+			return false;
 	}
+	return true;
+}
+
+/* This program again, which then ends at once. */
+static bool exec_once(void)
+{
+	pid_t pid = vfork();
+
+	if (!pid) {
+		execl("/proc/self/exe", NOTHING, NULL);
+		_exit(1);
+	}
+	return ended_well(pid);
+}
+
+static bool go_exec(unsigned long n)
+{
+	while (n--)
+		if (!exec_once())
+			return false;
+	return true;
 }
 
 /* The other end, on the same CPU, until this one is closed. */
@@ -184,13 +328,14 @@ static bool begin_pipe(void)
 	return child > 0;
 }
 
-static void go_pipe(unsigned long n)
+static bool go_pipe(unsigned long n)
 {
 	char byte = 0;
 
 	while (n--)
 		if (write(to_child[1], &byte, 1) != 1 || read(from_child[0], &byte, 1) != 1)
-			die("pipe");
+			return false;
+	return true;
 }
 
 static void end_pipe(void)
@@ -203,16 +348,19 @@ static void end_pipe(void)
 }
 
 static const struct way ways[] = {
-	{ "lseek",	.begin = open_self, .go = go_lseek, .end = close_self,
+	{ "lseek, " ENTRY, .begin = begin_lseek, .go = go_lseek, .end = close_self,
 			.compare = "KAISER's table: 5.2M a second without it; "
 				   "with it 3.0M, without PCID 2.2M" },
-	{ "getppid",	.go = go_getppid },
+	{ "getppid, " ENTRY, .begin = begin_entry, .go = go_getppid },
+	{ "getppid, int 0x80", .begin = begin_int80, .go = go_int80 },
 	{ "page fault",	.begin = begin_fault, .prepare = prepare_fault, .go = go_fault,
 			.end = end_fault, .most = FAULT_PAGES },
 	{ "mmap+touch+munmap", .go = go_mmap },
+	{ "mprotect, and back", .begin = begin_mprotect, .go = go_mprotect, .end = end_mprotect },
 	{ "signal",	.begin = begin_signal, .go = go_signal },
 	{ "pipe, there and back", .begin = begin_pipe, .go = go_pipe, .end = end_pipe },
 	{ "fork+exit",	.go = go_fork },
+	{ "vfork+exec+exit", .go = go_exec },
 };
 
 static __u64 now(void)
@@ -282,29 +430,30 @@ static void choose_counter(int cpu)
 	       strerror(errno));
 }
 
-static double go_once(const struct way *way, unsigned long n, double *ns)
+static bool go_once(const struct way *way, unsigned long n, double *ns, double *used)
 {
 	__u64 from, cycles_from;
-	double used;
 
-	if (way->prepare)
-		way->prepare();
+	if (way->prepare && !way->prepare())
+		return false;
 	from = now();
 	cycles_from = cycles();
-	way->go(n);
-	used = cycles() - cycles_from;
+	if (!way->go(n))
+		return false;
+	*used = (double)(cycles() - cycles_from) / n;
 	*ns = (double)(now() - from) / n;
-	return used / n;
+	return true;
 }
 
-/* How often a way is gone in ROUND_NS. */
+/* How often a way is gone in ROUND_NS; 0 if it cannot be. */
 static unsigned long enough(const struct way *way)
 {
 	unsigned long n = 1;
-	double ns;
+	double ns, used;
 
 	for (;;) {
-		go_once(way, n, &ns);
+		if (!go_once(way, n, &ns, &used))
+			return 0;
 		if (ns * n >= ROUND_NS || (way->most && n >= way->most))
 			return n;
 		n *= 2;
@@ -320,25 +469,42 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static bool not_measured(const struct way *way)
+{
+	printf("%-21s not measured: %s\n", way->name, strerror(errno));
+	return false;
+}
+
+static bool go_rounds(const struct way *way, int rounds, double *ns, double *used)
+{
+	unsigned long n = enough(way);
+	bool gone = n;
+	int i;
+
+	for (i = 0; gone && i < WARM_UP; i++)
+		gone = go_once(way, n, &ns[0], &used[0]);
+	for (i = 0; gone && i < rounds; i++)
+		gone = go_once(way, n, &ns[i], &used[i]);
+	return gone;
+}
+
 static bool measure(const struct way *way, int rounds)
 {
 	static double ns[MAX_ROUNDS], used[MAX_ROUNDS];
 	const double *v = counter < 0 ? ns : used;
-	unsigned long n;
 	double low, high, median;
-	int i;
+	bool gone;
+	int why;
 
-	if (way->begin && !way->begin()) {
-		printf("%-21s not measured: %s\n", way->name, strerror(errno));
-		return false;
-	}
-	n = enough(way);
-	for (i = 0; i < WARM_UP; i++)
-		go_once(way, n, &ns[0]);
-	for (i = 0; i < rounds; i++)
-		used[i] = go_once(way, n, &ns[i]);
+	if (way->begin && !way->begin())
+		return not_measured(way);
+	gone = go_rounds(way, rounds, ns, used);
+	why = errno;
 	if (way->end)
 		way->end();
+	errno = why;
+	if (!gone)
+		return not_measured(way);
 	qsort(ns, rounds, sizeof(ns[0]), by_value);
 	qsort(used, rounds, sizeof(used[0]), by_value);
 	low = v[rounds / 4];
@@ -410,6 +576,7 @@ static void describe(void)
 
 	if (!uname(&name))
 		printf("kernel         %s, %zu-bit program\n", name.release, 8 * sizeof(void *));
+	printf("system calls   by %s\n", ENTRY_TEXT);
 	if (line_of("/proc/cpuinfo", "model name", text, sizeof(text)))
 		printf("processor      %s\n", text);
 	printf("meltdown       %s\n",
@@ -484,6 +651,8 @@ int main(int argc, char **argv)
 	bool all = true;
 	unsigned int i;
 
+	if (!strcmp(argv[0], NOTHING))
+		return 0;
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
 		switch (c) {
 		case 'c':
@@ -500,6 +669,7 @@ int main(int argc, char **argv)
 	}
 	if (optind < argc)
 		usage(stderr, 2);
+	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	cpu = pin(cpu);
 	describe();
