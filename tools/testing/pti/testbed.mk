@@ -137,13 +137,8 @@ bench-figures: ## bring the report's short table and picture into README.md
 bench-check: ## see that README.md has the figures of the report
 	@$(BED)/bench-report.sh --check
 
-bench-hw: ## build the programs that measure real hardware, in build/bench-hw, and run them here
-	@mkdir -p build/bench-hw
-	@for bits in 64 32; do \
-		$(CC) -m$$bits -std=gnu11 -O2 -Wall -Wextra -static -o build/bench-hw/bench_hw_$$bits \
-			$(BED)/bench_hw.c -lm || exit; \
-	done
-	@build/bench-hw/bench_hw_64
+bench-hw: deps ## build the programs that measure real hardware, in build/bench-hw, and run them here
+	@$(BED)/bench-hw.sh $(OPTIONS)
 
 qemu-deps:
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh qemu)
@@ -220,7 +215,7 @@ help-options:
 	@echo "  SOAK_SECONDS=N       for the parts soak and load: so long, instead of 1800 (on Bochs 300,"
 	@echo "                       under load 1200)"
 	@echo "  MUTANT=PATTERN       for mutants, rows-mutants and tlb-explore-bugs: only those"
-	@echo "  OPTIONS=\"...\"        for tlb-explore, left and bench: their own (OPTIONS=--help lists them)"
+	@echo "  OPTIONS=\"...\"        for tlb-explore, left, bench and bench-hw: their own (OPTIONS=--help lists them)"
 	@echo "  VMLINUX=FILE         for entry-check: that kernel, with symbols; FEATURES=FILE:"
 	@echo "                       its cpufeatures.h, if it is not the one of build/linux"
 	@echo "  PATHS=\"...\"          for nmi-sweep: only paths with such names, several parted by |;"
