@@ -99,10 +99,12 @@ drops()
 exposure()
 {
 	awk -v kernel="$1" -v mode="$2" '
-		/^(executable|writable|read_only|total)_bytes / {
+		/^(executable|writable|read_only|total|least)_bytes / {
 			class = $1
 			sub(/_bytes/, "", class)
 			sub(/_/, "-", class)
+			if (class == "least")
+				class = "at-all-times"
 			print "exposure", kernel, mode, $2 / 1024, class
 		}
 		$1 == "row" && kernel == "ours" { print "rows", kernel, mode, $4 * 4, $2 }

@@ -633,8 +633,8 @@ static void write_report(bool charts)
 		"Made by `make bench`. Three kernels of one source and configuration ran the same\n"
 		"programs: *stock* with the isolation that Linux has, *ours*, and *stripped* without\n"
 		"any. What is added is added to *stripped*; less is better everywhere.\n\n"
-		"Ours is above stock in %d of %d figures, in %d more by no more than limits.txt lets it,\n"
-		"and above its limit in %d of %d.%s\n\n",
+		"Ours is above stock in %d of %d figures, in %d more by no more than limits.txt\n"
+		"lets it, and above its limit in %d of %d.%s\n\n",
 		n_above, n_compared, n_let, n_over, n_limits,
 		n_missing || n_left_out ? " **Not all was measured.**" : "");
 	write_texts("Left out:", left_out, n_left_out, report);
@@ -697,6 +697,8 @@ static void write_figures(void)
 				text_of(shown(exposure, OURS, on, row), false),
 				text_of(shown(exposure, STOCK, automatic, row), false),
 				text_of(shown(exposure, OURS, automatic, row), false));
+	fprintf(f, "\n`at-all-times` is the least that was seen, and of ours what the kernel's log says at\n"
+		"boot. The rest of the total is there while some task has I/O ports.\n");
 	if (fclose(f))
 		die("cannot write to %s", directory);
 }

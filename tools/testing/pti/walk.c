@@ -248,6 +248,7 @@ static void write_figures(const struct session *s, FILE *f)
 	fprintf(f, "executable_bytes %llu\n", a->stats.max_exec);
 	fprintf(f, "writable_bytes %llu\n", a->stats.max_write);
 	fprintf(f, "read_only_bytes %llu\n", a->stats.max_read);
+	fprintf(f, "least_bytes %llu\n", a->stats.min_bytes);
 	fprintf(f, "total_bytes %llu\n", a->stats.max_bytes);
 	fprintf(f, "process_bytes %llu\n", a->stats.max_process);
 	fprintf(f, "two_cpus_bytes %llu\n", a->stats.max_two);
