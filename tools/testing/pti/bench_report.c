@@ -84,6 +84,8 @@ static const struct topic {
 	  .over = true, .judged = true, .chart = AMOUNT },
 	{ "once", "What ours has once: heads and tails beside the kernel's own, page tables",
 	  "bytes", .only_ours = true },
+	{ "price-memory", "The price of showing less, in the memory of a process with an LDT",
+	  "pages of 4 KiB added", .over = true },
 	{ "memory", "What isolation adds to the memory of a process", "pages of 4 KiB added",
 	  .over = true, .judged = true, .chart = AMOUNT },
 	{ "boot", "From the kernel's first line with a time until it starts init",

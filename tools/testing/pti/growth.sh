@@ -41,13 +41,14 @@ mkdir -p "$results"
 : >"$tmp/counts"
 limits growth >/dev/null || exit 2
 
-# guest KERNEL DIR PROGRAM: what it prints with isolation on.
+# guest KERNEL DIR PROGRAM [-la57]: what it prints with isolation on; with five levels.
 guest()
 {
-	"$here/run.sh" --icount --image "$2" --mem 1024 --name "growth-$1" \
-		--append "pti=on norandmaps nokaslr" "$3" >"$tmp/guest-$1" || {
+	"$here/run.sh" --icount --image "$2" --model "affected${4:-}" --mem 1024 \
+		--name "growth-$1${4:-}" --append "pti=on norandmaps nokaslr" "$3" \
+		>"$tmp/guest-$1${4:-}" || {
 		echo "$me: the run of $2/bzImage failed" >&2
-		: >"$tmp/guest-$1"
+		: >"$tmp/guest-$1${4:-}"
 	}
 }
 
@@ -206,26 +207,38 @@ awk '
 	hold_limits growth - >>"$tmp/growth" || limits_rc=$?
 rc=$(worse_of "$rc" "$limits_rc")
 
-for kernel in "stripped $stripped" "stock $stock"; do
-	guest "${kernel%% *}" "${kernel#* }" /pti/mm_cost_64
-done
-guest ours "$ours" "/pti/mm_cost_64 && cat /sys/kernel/debug/page_tables/current_user"
-for kernel in stripped stock ours; do
-	sed -n "s/^MM_COST /$kernel - mm-tenths /p" "$tmp/guest-$kernel"
+cost="/pti/mm_cost_64 && /pti/mm_cost_64 ldt"
+for kernel in "stripped $stripped" "stock $stock" "ours $ours"; do
+	set -- "${kernel%% *}" "${kernel#* }"
+	dump=
+	[ "$1" != ours ] || dump=" && cat /sys/kernel/debug/page_tables/current_user"
+	guest "$1" "$2" "$cost$dump"
+	guest "$1" "$2" "/pti/mm_cost_64 ldt" -la57
+	sed -n -e "s/^MM_COST /$1 - mm-tenths /p; s/^MM_COST_LDT /$1 - mm-ldt-tenths /p" \
+		"$tmp/guest-$1"
+	sed -n "s/^MM_COST_LDT /$1 - mm-ldt-la57-tenths /p" "$tmp/guest-$1-la57"
 done >"$tmp/mm"
 memory_rc=0
 awk -v tables="$(tables <"$tmp/guest-ours")" -v counts="$tmp/tables" '
-	{ tenths[$1] = $4 }
-	function over(k) {
-		return k in tenths && "stripped" in tenths ?
-			sprintf("%+.1f", (tenths[k] - tenths["stripped"]) / 10) : "?"
+	{ tenths[$1, $3] = $4 }
+	function over(k, row) {
+		return (k, row) in tenths && ("stripped", row) in tenths ?
+			sprintf("%+.1f", (tenths[k, row] - tenths["stripped", row]) / 10) : "?"
+	}
+	function say(row, text) {
+		s = over("stock", row)
+		o = over("ours", row)
+		printf "%-26s %8s %8s\n", text, s, o
+		if (s == "?" || o == "?")
+			lost = 1
 	}
 	END {
-		s = over("stock")
-		o = over("ours")
-		printf "%-26s %8s %8s\n", "Pages, each mm", s, o
+		# Judged is the last
+		say("mm-ldt-tenths", "Pages, each with an LDT")
+		say("mm-ldt-la57-tenths", "the same, five levels")
+		say("mm-tenths", "Pages, each mm")
 		printf "%-26s %8s %+8d\n", "Pages, tables of exposure", "", tables
-		if (s == "?" || o == "?" || !tables) {
+		if (lost || !tables) {
 			print "not ok: a guest did not count"
 			exit 3
 		}

@@ -9,11 +9,17 @@
  * holds in reserve is shared among so many that it does not show in the first
  * decimal place.
  *
- * Prints "MM_COST tenths-of-a-page".  base/growth.sh compares kernels.
+ * With the argument "ldt" each child has an LDT, as its parent has.
+ *
+ * Prints "MM_COST tenths-of-a-page", or "MM_COST_LDT tenths-of-a-page".
+ * growth.sh compares kernels.
  */
+#include <asm/ldt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,10 +58,29 @@ static void fork_children(int n)
 	}
 }
 
-int main(void)
+static void make_ldt(void)
+{
+	const struct user_desc desc = {
+		.limit = 0xffff,
+		.contents = MODIFY_LDT_CONTENTS_DATA,
+	};
+
+	if (syscall(SYS_modify_ldt, 0x11, &desc, sizeof(desc))) {
+		perror("mm_cost: modify_ldt");
+		exit(1);
+	}
+}
+
+int main(int argc, char **argv)
 {
 	long before, after;
 
+	if (argc > 1 && strcmp(argv[1], "ldt")) {
+		fprintf(stderr, "Usage: mm_cost [ldt]\n");
+		return 2;
+	}
+	if (argc > 1)
+		make_ldt();
 	setpgid(0, 0);
 	fork_children(WARM_UP);
 	before = free_pages();
@@ -66,7 +91,8 @@ int main(void)
 			before, after);
 		return 1;
 	}
-	printf("MM_COST %ld\n", ((before - after) * 10 + CHILDREN / 2) / CHILDREN);
+	printf("MM_COST%s %ld\n", argc > 1 ? "_LDT" : "",
+	       ((before - after) * 10 + CHILDREN / 2) / CHILDREN);
 	fflush(stdout);
 
 	signal(SIGTERM, SIG_IGN);
