@@ -175,6 +175,18 @@ demand 0 "^total  *[0-9]*  *18000  8 of 8" "less than that" suite --long
 new_kernel 3
 demand 0 "^total  *[23]  *18000  2 of 8" "those of another kernel" suite --part four --jobs 2
 
+# A run of all cases.
+cat >"$bed/cases.txt" <<'END'
+one	|	| -	| -	|	| host: sleep 2	|
+two	|	| -	| -	|	| host: true	|
+END
+demand 1 "FAIL .* all cases: [2-9] s, the limit is 1 s" "all cases, that take too long" \
+	suite --whole-time 1
+demand 0 "^2 passed, 0 failed" "that have their time" suite --whole-time 60
+demand 0 "^0 min .* s; with the build [1-9][0-9]* min" "what they took with the build is said" \
+	env -u LOGS -u PTI_SLOW PTI_BEGUN=1 BUILD="$tmp/bed/build" "$bed/suite.sh" --jobs 1
+demand 2 "not a number of seconds" "a time of theirs that is none" suite --whole-time 45m
+
 # A script that explains itself does so when asked.
 for script in $(cd "$here" && grep -l "^usage()" ./*.sh); do
 	demand 0 "^[A-Z]" "${script#./} --help" "$here/$script" --help

@@ -343,8 +343,14 @@ bench 2 "^left out: exposure, ours, pti=auto: audit: could not tell, log: x" "on
 reports "^| functions |" "and the growth is there"
 rm "$tmp/steps/break"
 
+echo '[ "$me" != growth.sh ] || sleep 2' >"$tmp/steps/break"
+bench 1 "^bench.sh: not ok: measuring took [0-9]* s, the limit is 1 s$" "too long a bench" --time=1
+reports "^| functions |" "and all is there"
+rm "$tmp/steps/break"
+bench 2 "not a number of seconds" "a limit that is none" --time=30m
+
 bench 0 "above stock in 0 of" "all of it again"
 demand 0 "^gone$" "the older full report goes then" \
 	sh -c 'test -e "$1" || echo gone' - "$tmp/steps/bench.full"
-demanded 76
+demanded 79
 exit "$bad"

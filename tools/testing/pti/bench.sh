@@ -17,13 +17,14 @@ build/bench.new, and the last report stays until there is a new one; one from wh
 was left out stays as build/bench.full when there is one with less.
 
   --quick          without Bochs, that is without all that needs PCID: some minutes
+  --time=N         the seconds that it has for measuring (default: 1800, times PTI_SLOW)
   --check-options  only look at the options
 
 Environment: PTI_IMAGE, STOCK_IMAGE, STRIPPED_IMAGE replace the directories of the
 kernels, in each of which config/inet is the one with INET ("make inet"), BUILD=DIR
 replaces build, J=1 does one thing at a time.
-Exit status: 0 all was measured and ours is nowhere above stock or what limits.txt has,
-1 it is somewhere, 2 something was left out.
+Exit status: 0 all was measured in time and ours is nowhere above stock or what limits.txt
+has, 1 it is somewhere, or measuring took longer, 2 something was left out.
 END
 }
 
@@ -31,15 +32,19 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-quick='' check=''
+quick='' check='' limit=$((1800 * ${PTI_SLOW:-1}))
 for option; do
 	case $option in
 	--quick) quick=1 ;;
+	--time=*) limit=${option#*=} ;;
 	--check-options) check=1 ;;
 	--help|-h) usage; exit ;;
 	*) die "unknown option $option (--help lists them)" ;;
 	esac
 done
+case $limit in
+""|*[!0-9]*) die "--time=$limit: not a number of seconds" ;;
+esac
 [ -z "$check" ] || exit 0
 last=$build/bench
 bench=$build/bench.new
@@ -179,7 +184,8 @@ else
 	lane without_pcid instructions_with_pcid
 fi
 wait_lanes
-echo "$me: measured in $((($(date +%s) - begun) / 60)) min"
+took=$(($(date +%s) - begun))
+echo "$me: measured in $((took / 60)) min"
 
 # full DIR: whether its report has all.
 full()
@@ -189,6 +195,10 @@ full()
 }
 rc=0
 BENCH=$bench "$here/bench-report.sh" || rc=$?
+if [ "$took" -gt "$limit" ]; then
+	echo "$me: not ok: measuring took $took s, the limit is $limit s"
+	rc=1
+fi
 [ -f "$bench/report.md" ] || die "there is no report of what was measured, $bench"
 if full "$bench"; then
 	rm -rf "$build/bench.full"

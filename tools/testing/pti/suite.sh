@@ -15,6 +15,7 @@ Usage: suite.sh [OPTION...]
   --part-time N    the seconds that a part has (default: 3600, times PTI_SLOW); what does
                    not come to its end, or to its turn, in them has failed
   --long-time N    the seconds that all parts have (default: 18000, times PTI_SLOW)
+  --whole-time N   the seconds that all cases of make test have (default: 2700, times PTI_SLOW)
   --only PATTERN   only the cases whose name matches the shell pattern; can be repeated
   --image DIR      the kernel's directory (default: build)
   --jobs N         guests at a time (default: one more than processors, at most 3)
@@ -25,6 +26,8 @@ A run of --long or --part that was interrupted goes on where it was, if there is
 --only: what has passed is remembered in build/suite, and when it was run. At the end
 stands what each part has taken, and all of them, over such runs and without the time
 between them; more than the limit is a failure.
+
+Environment: PTI_BEGUN, the second in which the build began; what both took is said at the end.
 END
 }
 
@@ -34,6 +37,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 tag='' part='' only='' image=$build list='' again=''
 part_time=$((3600 * ${PTI_SLOW:-1})) long_time=$((18000 * ${PTI_SLOW:-1}))
+whole_time=$((2700 * ${PTI_SLOW:-1}))
 # One more, as guests that wait for a timer or a debugger leave a processor idle.
 jobs=$(($(nproc) + 1))
 [ "$jobs" -le 3 ] || jobs=3
@@ -52,6 +56,7 @@ while [ $# -gt 0 ]; do
 	--jobs) jobs=$2 ;;
 	--part-time) part_time=$2 ;;
 	--long-time) long_time=$2 ;;
+	--whole-time) whole_time=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
 	shift 2
@@ -62,6 +67,9 @@ case $part_time in
 esac
 case $long_time in
 ""|*[!0-9]*) die "--long-time $long_time: not a number of seconds" ;;
+esac
+case $whole_time in
+""|*[!0-9]*) die "--whole-time $whole_time: not a number of seconds" ;;
 esac
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/pti-suite.XXXXXX")
@@ -610,12 +618,14 @@ time_of_parts()
 		END { say("total", all, of) }' "$work/all-times" "$work/parts"
 }
 : >"$work/over"
-if [ "$depends" ]; then
-	time_of_parts
-	while IFS= read -r text; do
-		result FAIL 0 "$text"
-	done <"$work/over"
+[ -z "$depends" ] || time_of_parts
+took=$((($(now) - begun) / 1000))
+if [ "$tag" = normal ] && [ "$took" -gt "$whole_time" ]; then
+	echo "all cases: $took s, the limit is $whole_time s" >>"$work/over"
 fi
+while IFS= read -r text; do
+	result FAIL 0 "$text"
+done <"$work/over"
 
 count()
 {
@@ -623,7 +633,6 @@ count()
 }
 failed=$(count FAIL)
 late=$(count late)
-took=$((($(now) - begun) / 1000))
 if [ "$failed" -gt 0 ]; then
 	echo "Failed:"
 	sed -n 's/^FAIL\t/  /p' "$work/results"
@@ -646,6 +655,12 @@ done | awk '
 		fine += word[5]
 	}
 	END { if (tried) print tried " failing points tried, " fine " ended as defined" }'
-echo "$((took / 60)) min $((took % 60)) s; logs in $logs/suite"
+# The limit of make test is that of the cases, as how long a build takes goes by what is there.
+whole=
+[ -z "${PTI_BEGUN:-}" ] || {
+	whole=$(($(date +%s) - PTI_BEGUN))
+	whole=" with the build $((whole / 60)) min $((whole % 60)) s;"
+}
+echo "$((took / 60)) min $((took % 60)) s;$whole logs in $logs/suite"
 echo "$(count ok) passed, $((failed + late)) failed, $(count skip) skipped"
 [ "$((failed + late))" = 0 ]

@@ -54,6 +54,8 @@ shell: bed-options audit-kernel initramfs ## the same, with a shell in the guest
 test-kernels: tree
 	@printf '%s\n' ours stock stripped kunit | xargs -n 1 -P $(if $(filter 1,$(J)),1,2) base/kernel.sh
 
+# When the build begins
+test: export PTI_BEGUN := $(shell date +%s)
 test: test-kernels initramfs ## run all tests
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)')
 
