@@ -223,6 +223,8 @@ make_docs() {
 }
 
 check_docs() {
+	"$top/tools/testing/pti/bench-report.sh" --unedited >"$tmp/figures" ||
+		die "$(cat "$tmp/figures"): \"make bench-figures\" brings those of the report"
 	need sphinx-build make
 	rm -rf "$build/docs"
 	mkdir -p "$build/docs" "$logs"

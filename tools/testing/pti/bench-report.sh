@@ -12,6 +12,7 @@ Usage: bench-report.sh [OPTION]
   (none)       read build/bench/parts, write report.md, CSV files and charts beside it
   --figures    put the report's short table and picture into README.md
   --check      compare those in README.md with the report
+  --unedited   only see that both are as --figures left them, by bench.sum beside the picture
   --self-test  make reports of counts whose outcome is known
 
 Environment: BUILD=DIR replaces build, BENCH=DIR build/bench, README=FILE and
@@ -29,6 +30,7 @@ bench=${BENCH:-$build/bench}
 parts=$bench/parts
 readme=${README:-$top/README.md}
 picture=${PICTURE:-$here/bench.svg}
+sums=${picture%.svg}.sum
 chart=ways-tcg-pti-on.svg
 limited="cost cost-more cost-pcid cost-pcid-more exposure growth"
 
@@ -211,6 +213,14 @@ with_figures()
 		die "README.md has not its two marks"
 }
 
+# sums: of what stands between the two marks, and of the picture.
+sums()
+{
+	sed -n "/^<!-- make bench-figures: begin -->$/,/^<!-- make bench-figures: end -->$/p" "$readme" |
+		cksum
+	cksum <"$picture"
+}
+
 # finished: a report in which nothing is missing, of the kernel that is in build/.
 finished()
 {
@@ -229,6 +239,7 @@ case ${1:-} in
 	with_figures >"$bench/README.md"
 	cat "$bench/README.md" >"$readme"
 	cp "$bench/$chart" "$picture"
+	sums >"$sums"
 	echo "$me: README.md and $picture have the report's figures" ;;
 --check)
 	finished
@@ -237,6 +248,10 @@ case ${1:-} in
 	cmp "$bench/$chart" "$picture" ||
 		{ echo "$me: $picture is not that of $bench/report.md"; exit 1; }
 	echo "$me: README.md has the report's figures" ;;
+--unedited)
+	sums | cmp -s - "$sums" ||
+		{ echo "$me: the figures of README.md or $picture are edited"; exit 1; }
+	echo "$me: README.md has the figures that were brought to it" ;;
 --self-test) . "$here/bench-test.sh" ;;
 --help|-h) usage ;;
 *) die "unknown option $1 (--help lists them)" ;;
