@@ -60,10 +60,11 @@ test: test-kernels initramfs ## run all tests
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)')
 
 # The part's name is looked at before anything is built. Soak and load have a kernel of
-# their own.
+# their own; a case that needs the emulator of "make qemu-pcid" has a name that tells.
 SOAK = $(filter soak% load%,$(or $(PART),$(CASE)))
+QEMU = $(filter qemu sweep,$(PART))$(foreach name,qemu sweep- probe,$(findstring $(name),$(CASE)))
 LONG_NEEDS = $(if $(SOAK),,kernel stock stripped size kunit-kernel corners-kernel stock-corners) $(if $(SOAK)$(if $(PART)$(CASE),,all),debug-kernel) \
-	$(if $(filter qemu sweep,$(PART))$(if $(PART)$(CASE),,all),qemu-pcid)
+	$(if $(strip $(QEMU))$(if $(PART)$(CASE),,all),qemu-pcid)
 
 part-options:
 	@$(if $(PART),$(BED)/suite.sh --list --part '$(PART)' >/dev/null)
