@@ -40,7 +40,9 @@
  *
  * Limits: C and what it calls are taken to keep the ABI; memory that several CPUs
  * write is no part of it.  A loop of entry code must count with constants.  C is taken to
- * return with interrupts as they were, and POPF to find flags that entry code pushed.
+ * return with interrupts as they were, and POPF to find flags that entry code pushed; and
+ * do_syscall_64() to choose SYSRET only where that cannot fault, which it does with an RCX that
+ * is not canonical (SDM 2B, "SYSRET").
  */
 #include <getopt.h>
 #include <stdarg.h>

@@ -77,7 +77,8 @@ bool policy_percpu(__u64 addr, int size, enum access how)
 /* The stacks of the cpu_entry_area and espfix, by the name of their row */
 bool policy_region(__u32 region, __s64 off, int size, enum access how)
 {
-	const char *name = region_name(region);
+	bool trampoline = region >= R_TRAMPOLINE;
+	const char *name = trampoline ? region_name(R_ENTRY) : region_name(region);
 	int i;
 
 	if (region == R_PERCPU)
@@ -91,8 +92,9 @@ bool policy_region(__u32 region, __s64 off, int size, enum access how)
 	/* The rows are those of a kernel with trampolines; one without shows these stacks */
 	if (region > R_IST && region <= R_IST + 4)
 		return !img.redo && how != A_EXEC;
-	if (region >= R_TRAMPOLINE)
-		return how != A_EXEC && off + size <= 0 && off >= -TRAMPOLINE_BYTES;
+	/* They lie in the page of the entry stack */
+	if (trampoline && (off + size > 0 || off < -TRAMPOLINE_BYTES))
+		return false;
 	for (i = 0; i < rows.n; i++) {
 		const struct row *r = &rows.v[i];
 
