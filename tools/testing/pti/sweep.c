@@ -223,6 +223,17 @@ static enum vm_result look(struct sweep *s)
 	return result;
 }
 
+/* A round without one injection is none, but where a path may have nothing to inject at */
+static bool was_done(const struct path *p, enum injection kind)
+{
+	return p->done[kind] && (p->injected[kind] || kind == K_TRACE || kind == K_DB);
+}
+
+static bool is_missing(const struct sweep *s, const struct path *p, enum injection kind)
+{
+	return path_takes(s, p, kind) && !was_done(p, kind) && !p->failed[kind];
+}
+
 /* A path may touch nothing that the kernel lets anyone watch */
 static void report_db(const struct sweep *s, FILE *f)
 {
@@ -270,7 +281,10 @@ static bool report(const struct sweep *s, FILE *f)
 	enum injection kind;
 	int i;
 
-	if (!finished(s))
+	for (i = 0; i < s->n_paths; i++)
+		for (kind = K_TRACE; kind < N_KINDS; kind++)
+			missing += is_missing(s, &s->paths[i], kind);
+	if (missing || !finished(s))
 		fprintf(f, "PARTIAL: what was not done, and why, is told at the end\n");
 	fprintf(f, "%-30s %6s", "path", "insns");
 	for (kind = K_NMI; kind < N_KINDS; kind++)
@@ -290,7 +304,7 @@ static bool report(const struct sweep *s, FILE *f)
 				fprintf(f, " %6u", p->injected[kind]);
 			if (p->failed[kind])
 				failed++;
-			else if (p->done[kind])
+			else if (was_done(p, kind))
 				passed++;
 		}
 		fprintf(f, " %6u\n", bad);
@@ -299,11 +313,13 @@ static bool report(const struct sweep *s, FILE *f)
 		for (kind = K_TRACE; kind < N_KINDS; kind++) {
 			const struct path *p = &s->paths[i];
 
-			if (p->done[kind] || p->failed[kind] || !path_takes(s, p, kind))
+			if (!is_missing(s, p, kind))
 				continue;
-			fprintf(f, "not done: %s, %s (%u rounds went another way)\n", p->name,
-				kind_name[kind], p->missed);
-			missing++;
+			fprintf(f, "not done: %s, %s ", p->name, kind_name[kind]);
+			if (p->done[kind])
+				fprintf(f, "(a round in which nothing was injected)\n");
+			else
+				fprintf(f, "(%u rounds went another way)\n", p->missed);
 		}
 	}
 	report_kinds(s, f);
