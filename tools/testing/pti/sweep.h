@@ -145,7 +145,7 @@ struct snapshot {
 	struct regs regs;
 	__u64 roots[2 * ROOT_ENTRIES];
 	size_t n_roots;		/* entries, of one root or of a pair */
-	__u64 below[ROOT_ENTRIES / 2];	/* sums of what the user root has of the kernel half */
+	__u64 below[ROOT_ENTRIES];	/* sums of what the entries of the user root lead to */
 	__u8 stack[PAGE_SIZE];
 	size_t stack_n;
 	__u64 user_cr3;

@@ -2,8 +2,8 @@
 /*
  * What an interrupt must leave as it was: every register that the gdbstub shows (general
  * ones, flags, segments and their bases, control registers, x87 and SSE), both top-level
- * page tables, all tables below the kernel half of the user's, what is on the interrupted
- * stack, the CR3 of the next exit, and in kernel mode, if IBRS is in use, SPEC_CTRL.
+ * page tables, all tables below the user's, what is on the interrupted stack, the CR3 of the
+ * next exit, and in kernel mode, if IBRS is in use, SPEC_CTRL.
  */
 #include <string.h>
 
@@ -12,7 +12,8 @@
 /*
  * A walk by the handler may be the first through an entry: accessed and dirty bits are left
  * out.  The kernel half of the kernel's own table holds all memory, and belongs to all that
- * runs.
+ * runs.  On the way back to user mode other tasks may run, and change what the user half leads
+ * to.
  */
 static void take_tables(struct sweep *s, struct snapshot *snap, __u64 root)
 {
@@ -24,9 +25,9 @@ static void take_tables(struct sweep *s, struct snapshot *snap, __u64 root)
 			snap->unread = "a root";
 	for (i = 0; i < snap->n_roots; i++)
 		snap->roots[i] &= ~(PTE_ACCESSED | PTE_DIRTY);
-	for (i = 0; s->isolated && i < ARRAY_SIZE(snap->below); i++)
-		if (!table_sum(&s->guest, s->levels, root | CR3_USER, ROOT_ENTRIES / 2 + i,
-			       &snap->below[i]))
+	i = cpl(&snap->regs) ? ROOT_ENTRIES / 2 : 0;
+	for (; s->isolated && i < ARRAY_SIZE(snap->below); i++)
+		if (!table_sum(&s->guest, s->levels, root | CR3_USER, i, &snap->below[i]))
 			snap->unread = "a table of the user root";
 }
 
@@ -211,8 +212,7 @@ bool snapshot_same(struct sweep *s, const struct snapshot *before, const struct 
 	for (i = 0; i < ARRAY_SIZE(before->below); i++) {
 		if (before->below[i] == after->below[i])
 			continue;
-		snprintf(text, size, "what entry %zu of the user root leads to has changed",
-			 ROOT_ENTRIES / 2 + i);
+		snprintf(text, size, "what entry %zu of the user root leads to has changed", i);
 		return false;
 	}
 	for (i = 0; i < before->stack_n; i++) {
