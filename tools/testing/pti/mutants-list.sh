@@ -13,7 +13,8 @@ catch it; then the sum of each table, and all of them.
 
   mutants              mutants/*.patch, of "make mutants", with the cases
   rows                 rows.mutants, of "make rows-mutants", with who sees it; "same" is
-                       nobody, where it makes no difference, and that is what is checked
+                       nobody, where it makes no difference, and that is what is checked;
+                       "uncaught" is nobody for want of a machine
   entry_check          entry_check.mutants, of "make entry-check-test", with the rule
   entry_check_corners  entry_check_corners.mutants, of entry-check-corners in
                        "make test-long", with the rule
