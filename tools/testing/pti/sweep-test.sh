@@ -165,6 +165,12 @@ input()
 	verdict 2 "a path that never begins" "^PARTIAL" "^not done: int80, 32-bit code, trace" \
 		"the guest ended before all paths were seen" -- \
 		--append ia32_emulation=off --paths 'int80, 32-bit code'
+	# The program comes to its first system call, and no further.
+	verdict 2 "a program that loops before its path" "^PARTIAL" "^not done: espfix, trace" \
+		"^no path began in time" " 0 failed" -- \
+		--plant "__x64_sys_modify_ldt|.|$(assemble '1: jmp 1b')" --paths espfix --time 60
+	verdict 2 "more paths than there is time for" "^PARTIAL" "^not done: " "^time is up" \
+		" 0 failed" -- --kinds nmi,mce,held,fault,int3,nested --time 60
 
 	verdict 2 "a machine that is there for IBRS, and a kernel that does not use it" \
 		"no IBRS: the guest's x86_spec_ctrl_current is 0" -- \
