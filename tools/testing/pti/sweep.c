@@ -337,7 +337,7 @@ static void complain(void)
 	      "  --programs DIR    the guest's programs, with symbols\n"
 	      "  --run LIST        those that run, parted by blanks (all)\n"
 	      "  --paths PATTERN   only paths with such names; several are parted by |\n"
-	      "  --kinds LIST      of nmi,mce,held,fault,int3,nested,db (all)\n"
+	      "  --kinds LIST      of nmi,mce,held,fault,int3,nested,db (all); trace: none\n"
 	      "  --not-isolated    the guest is not, and has one page table a process\n"
 	      "  --given-up        the same, but it was to be and enters the kernel so\n"
 	      "  --pcid            the guest has PCIDs in use\n"
@@ -373,7 +373,7 @@ static void choose_kinds(struct sweep *s, char *list)
 	memset(s->kinds, 0, sizeof(s->kinds));
 	s->kinds[K_TRACE] = true;
 	for (word = strtok_r(list, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
-		for (kind = K_NMI; kind < N_KINDS && strcmp(kind_name[kind], word); kind++)
+		for (kind = K_TRACE; kind < N_KINDS && strcmp(kind_name[kind], word); kind++)
 			;
 		if (kind == N_KINDS)
 			complain();

@@ -18,7 +18,7 @@ Usage: sweep.sh [OPTION...]
                    amd-nopti or given-up (of the kernel with KUnit, in kunit of DIR);
                    amd-ibpb is not among those of --full
   --paths PATTERN  only paths with such names; several are parted by |
-  --kinds LIST     of nmi,mce,held,fault,int3,nested,db
+  --kinds LIST     of nmi,mce,held,fault,int3,nested,db; trace: none
   --append "..."   kernel parameters, behind those of the machine
   --plant BREAK    break an instruction of the guest (sweep.mutants lists some)
   --time SECONDS   limit for each guest (default: 800, with --full 700)
@@ -181,10 +181,10 @@ END
 	esac
 	[ -r "$kernel/bzImage" ] ||
 		die "no $kernel/bzImage for the machine $1: \"make kunit-kernel\" makes it"
-	# Of a #DB the kernel says nothing, and what is declared has to come.
+	# Of a #DB or of nothing the kernel says nothing, and what is declared has to come.
 	case $1:$injected:${paths:-$these} in
-	bhi:*|*:db:\**|*:db:*NMI*|*:db:*'#MC'*) ;;
-	*:db:*) allow= ;;
+	bhi:*|*:\**|*:*NMI*|*:*'#MC'*) ;;
+	*:db:*|*:trace:*) allow= ;;
 	esac
 	cat >"$tmp/attached" <<END
 rc=0
