@@ -454,8 +454,8 @@ static int prepare(struct sweep *s, const char *vmlinux, const char *breaks)
 		return -1;
 	}
 	s->percpu = r.v[GS_BASE];
-	if ((breaks && plant(s, breaks)) || text_read(s) || find_spec_ctrl(s, &r) ||
-	    break_set(s, s->nmi) || break_set(s, s->mce))
+	if ((breaks && plant(s, breaks)) || text_read(s) || paths_owe(s) ||
+	    find_spec_ctrl(s, &r) || break_set(s, s->nmi) || break_set(s, s->mce))
 		return -1;
 	return 0;
 }

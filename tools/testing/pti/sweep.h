@@ -115,12 +115,14 @@ struct path {
 	 */
 	const char *raise_insn, *tail;
 	const char *enters;	/* raise: where the site leads; NULL: SYSCALL's entry */
+	bool owes;		/* PCIDs: the way out by via finds that it owes a flush */
 
 	char vendor;		/* only on CPUs of this one, or 0 */
 
 	/* From here on not in the table */
 	__u64 site_addr, site_end_addr, entry_addr, via_addr, stub_addr;
 	__u64 tail_addr, enters_addr;
+	__u64 owes_addr;	/* where the way out reads whether it does */
 	unsigned int insns;	/* steps of the round without injections */
 	__u64 trace[MAX_STEPS];
 	bool done[N_KINDS];
@@ -239,6 +241,8 @@ struct path *path_at(struct sweep *s, const struct regs *r);
 bool path_next(const struct sweep *s, const struct path *p, enum injection *kind);
 const char *path_refuses(const struct sweep *s, enum injection kind);
 bool path_takes(const struct sweep *s, const struct path *p, enum injection kind);
+int paths_owe(struct sweep *s);
+bool pays(const struct insn *insn);
 enum vm_result path_frame(struct sweep *s, const struct path *p, const struct regs *r,
 			  struct frame *f);
 

@@ -117,6 +117,19 @@ static struct path paths[] = {
 	  "entry_SYSCALL_64", ESPFIX, WITH(RAX, SIGRETURN) },
 	{ "espfix, no LDT", "noldt_64", "site_syscall", NULL,
 	  "entry_SYSCALL_64", ESPFIX, WITH(RAX, SIGRETURN) },
+	/*
+	 * Paid by the CR3 write.  On an exit to a stack segment of an LDT the first one pays all
+	 * but what an NMI or #MC owes behind it.
+	 */
+	{ "SYSCALL, SYSRET, flush owed", "entry_syscall_64", "site_syscall", NULL,
+	  "entry_SYSCALL_64", SYSRET, WITH(RAX, GETPPID), .owes = true },
+	{ "SYSCALL, IRET, flush owed", "entry_syscall_64", "site_syscall", NULL,
+	  "entry_SYSCALL_64", IRET, WITH(RAX, SIGRETURN), .owes = true },
+	{ "SYSENTER, flush owed", "entry_syscall_32", "site_sysenter", NULL,
+	  "entry_SYSENTER_compat", SYSRETL, .reg = EFLAGS, .mask = FLAGS_FIXED, .vendor = 'i',
+	  .owes = true },
+	{ "espfix, flush owed", "espfix_64", "site_syscall", NULL,
+	  "entry_SYSCALL_64", ESPFIX, WITH(RAX, SIGRETURN), .owes = true },
 	{ "espfix, #DF by IRET", "espfix_64", NULL, NULL,
 	  "asm_exc_double_fault", IRET, FROM_KERNEL },
 	{ "bad IRET, #GP", "sigctx_64", "native_irq_return_iret", NULL,
@@ -152,6 +165,7 @@ static struct path paths[] = {
 	{ "NMI in espfix", NMI, IN_ESPFIX },
 	{ "NMI in SYSENTER, SYSRET exit", NMI, IN_SYSRETL },
 	{ "NMI in refused SYSCALL", NMI, IN_REFUSED },
+	{ "NMI in refused SYSCALL, owed", NMI, IN_REFUSED, .via = REDO_IRET, .owes = true },
 	{ "#MC in SYSRET exit", MCE, IN_SYSRET },
 	{ "#MC in IRET exit", MCE, IN_IRET },
 	{ "#MC at IRET", MCE, AT_IRET },
@@ -238,6 +252,7 @@ int paths_find(struct sweep *s, const char *dir, const char *running, const char
 		snprintf(pattern, sizeof(pattern), "@(%s)", only);
 		if (fnmatch(pattern, p.name, FNM_EXTMATCH) ||
 		    (p.vendor && p.vendor != s->vendor) || (p.tail && !has_redo) ||
+		    (p.owes && !(s->isolated && s->pcid)) ||
 		    (p.program && running && !has_word(running, p.program)))
 			continue;
 		of = p.trigger == FROM_KERNEL ? NULL : p.program;
@@ -257,6 +272,46 @@ int paths_find(struct sweep *s, const char *dir, const char *running, const char
 		bad = true;
 	}
 	return bad ? -1 : 0;
+}
+
+/** pays() - whether an instruction sets NOFLUSH again, on a way out that owes a flush */
+bool pays(const struct insn *insn)
+{
+	return insn && !strncmp(insn->text, "orb    $0x80,%gs:", 17);
+}
+
+/**
+ * paths_owe() - find where ways out read whether they owe a flush, and where they pay it
+ * @s:		the sweep; its text has been read
+ *
+ * A path that owes one has to come by where it is paid.
+ *
+ * Return: 0, or -1 after a complaint.
+ */
+int paths_owe(struct sweep *s)
+{
+	const struct insn *end = s->text.insn + s->text.n, *from, *pay;
+	int i;
+
+	for (i = 0; i < s->n_paths; i++) {
+		struct path *p = &s->paths[i];
+
+		if (!p->owes)
+			continue;
+		from = text_at(s, p->via_addr);
+		pay = from;
+		while (pay && pay < end && !pays(pay))
+			pay++;
+		p->via_addr = pay && pay < end ? pay->addr : 0;
+		while (p->via_addr && pay > from && strncmp(pay->text, "mov    %gs:", 11))
+			pay--;
+		p->owes_addr = p->via_addr && pay > from ? pay->addr : 0;
+		if (!p->owes_addr) {
+			fprintf(stderr, "sweep: %s: nothing pays a flush there\n", p->name);
+			return -1;
+		}
+	}
+	return 0;
 }
 
 /** path_refuses() - why no path takes a kind that was asked for */

@@ -19,6 +19,7 @@ struct round {
 	__u64 last;		/* instruction, and whether it goes on */
 	bool again;
 	bool came_by, strayed;
+	bool owed;		/* what the path is to pay */
 	bool executed;		/* the instruction is, by its injection */
 	bool resumed;		/* what was interrupted goes on */
 	struct snapshot at;	/* tail: what was interrupted */
@@ -161,9 +162,27 @@ static enum vm_result inject_at(struct sweep *s, struct round *rd)
 /* An exit sets NOFLUSH again where it owes a flush, which not each round does */
 static bool depends_on_debt(struct sweep *s, __u64 ip)
 {
-	const struct insn *now = text_at(s, ip);
+	return s->pcid && pays(text_at(s, ip));
+}
 
-	return s->pcid && now && !strncmp(now->text, "orb    $0x80,%gs:", 17);
+/*
+ * What a system call that unmaps would have done, or an NMI that drops a page of the kernel:
+ * clear NOFLUSH where this way out is about to read it.
+ */
+static enum vm_result owe(struct sweep *s, struct round *rd)
+{
+	__u64 at = s->percpu + symbol_addr(s, "pti_pcid"), user_cr3;
+	enum vm_result result;
+
+	if (!rd->p->owes || rd->owed || rd->r.v[RIP] != rd->p->owes_addr)
+		return VM_OK;
+	rd->owed = true;
+	result = mem_read(s, at, &user_cr3, sizeof(user_cr3));
+	user_cr3 &= ~CR3_NOFLUSH;
+	if (!result)
+		result = mem_write(s, at, &user_cr3, sizeof(user_cr3));
+	/* Nobody waits for that answer, and snapshots read memory without asking */
+	return result ? result : mem_read(s, at, &user_cr3, sizeof(user_cr3));
 }
 
 /* Note the instruction, or compare it with the round that had no injections */
@@ -223,7 +242,9 @@ static enum vm_result through_kernel(struct sweep *s, struct round *rd)
 		keep_trace(s, rd);
 		s->on_way_out |= !(rd->r.v[CR3] & CR3_USER);
 		left = leaves(s, rd->r.v[RIP]);
-		result = inject_at(s, rd);
+		result = owe(s, rd);
+		if (!result)
+			result = inject_at(s, rd);
 		rd->resumed |= is_insn(s, rd->r.v[RIP], "iret");
 		if (!result && uses_ibrs(s, rd) && leaves(s, rd->r.v[RIP]))
 			result = read_ibrs(s, rd, &restricted);
