@@ -14,9 +14,9 @@ Usage: sweep.sh [OPTION...]
                    (minutes); otherwise an NMI at each instruction of what one machine has
   --image DIR      where bzImage and vmlinux are (default: build)
   --machine NAME   only this one: intel, nofsgsbase, bhi, pcid, ibrs, ibrs-pcid, ibpb,
-                   amd, amd-pcid, amd-no32, amd-zen2, amd-ibpb, nopti, ibrs-nopti,
-                   amd-nopti or given-up (of the kernel with KUnit, in kunit of DIR);
-                   amd-ibpb is not among those of --full
+                   amd, amd-pcid, amd-no32, amd-pcid-no32, amd-zen2, amd-ibpb, nopti,
+                   ibrs-nopti, amd-nopti, amd-zen2-nopti or given-up (of the kernel with
+                   KUnit, in kunit of DIR); amd-ibpb is not among those of --full
   --paths PATTERN  only paths with such names; several are parted by |
   --kinds LIST     of nmi,mce,held,fault,int3,nested,db; trace: none
   --append "..."   kernel parameters, behind those of the machine
@@ -35,7 +35,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 all="intel nofsgsbase bhi pcid ibrs ibrs-pcid ibpb amd amd-pcid amd-no32 amd-zen2"
-all="$all nopti ibrs-nopti amd-nopti given-up"
+all="$all amd-pcid-no32 nopti ibrs-nopti amd-nopti amd-zen2-nopti given-up"
 image=$build full= machines= paths= kinds=nmi limit= some= extra= plant=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -114,7 +114,7 @@ one_machine()
 		;;
 	ibrs-pcid)
 		model=qemu-pcid append="spectre_v2=ibrs spectre_bhi=off" not="--pcid --ibrs"
-		these='SYSCALL, *|SYSENTER, SYSRET exit|NMI in SYSRET*'
+		these='SYSCALL, *exit|SYSENTER, SYSRET exit|NMI in SYSRET*'
 		programs="entry_syscall_64 entry_syscall_32"
 		[ -z "$full" ] || injected=nmi,mce
 		;;
@@ -133,10 +133,15 @@ one_machine()
 	amd-pcid)
 		model=amd-pcid not=--pcid these='32-bit*' programs=entry_syscall_32
 		;;
-	# SYSCALL from code that the kernel has no calls for.
+	# SYSCALL from code that the kernel has no calls for, buffers cleared by VERW.
 	amd-no32)
-		model=amd append=ia32_emulation=off these='refused*|NMI in refused*|#MC in refused*'
+		model=amd append="ia32_emulation=off tsa=on" these='refused*|NMI in refused*|#MC in refused*'
 		programs=entry_syscall_64
+		;;
+	amd-pcid-no32)
+		model=amd-pcid append=ia32_emulation=off not=--pcid these='NMI in refused*'
+		programs=entry_syscall_64
+		[ -z "$full" ] || injected=nmi,mce
 		;;
 	# The first of AMD's CPUs whose predicted returns have to be untrained.
 	amd-zen2)
@@ -161,8 +166,9 @@ one_machine()
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 espfix_64 sigctx_64"
 		[ -z "$full" ] || injected=nmi
 		;;
-	amd-nopti)
-		model=amd pti=nopti not=--not-isolated these='32-bit*' programs=entry_syscall_32
+	amd-nopti|amd-zen2-nopti)
+		model=${1%-nopti} pti=nopti not=--not-isolated these='32-bit*|#PF|bad IRET, #GP'
+		programs="entry_syscall_32 entry_fault_64 sigctx_64"
 		[ -z "$full" ] || injected=nmi
 		;;
 	# Isolation given up at boot, for want of memory: entered by what it has put in place.

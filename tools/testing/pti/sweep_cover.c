@@ -331,12 +331,13 @@ static struct excuse *excuse_for(struct excuse *e, int n, const struct line *l, 
  * @n:		their number
  *
  * Return: 0, 1 if something was not reached and has no reason, or one for another number
- * of instructions, or if less than 95 % of .entry.text was, 2 if it cannot be told.
+ * of instructions, if there is a reason for what was reached, or if less than 95 % of
+ * .entry.text was, 2 if it cannot be told.
  */
 int cover_report(struct sweep *s, const char *uncovered, const char *also, char **files, int n)
 {
 	static struct excuse excuses[128];
-	unsigned int total = 0, reached = 0, bare = 0, cannot = 0;
+	unsigned int total = 0, reached = 0, bare = 0, stale = 0, cannot = 0;
 	struct line *l = NULL;
 	size_t lines = 0, i, j;
 	int n_excuses, file;
@@ -386,12 +387,15 @@ int cover_report(struct sweep *s, const char *uncovered, const char *also, char 
 	}
 	total -= cannot;
 	text_report();
-	for (file = 0; file < n_excuses; file++)
-		if (!excuses[file].used)
-			printf("%s: no longer needed: %s | %s\n", uncovered, excuses[file].symbol,
-			       excuses[file].text);
+	for (file = 0; file < n_excuses; file++) {
+		if (excuses[file].used)
+			continue;
+		printf("%s: no longer needed: %s | %s\n", uncovered, excuses[file].symbol,
+		       excuses[file].text);
+		stale++;
+	}
 	printf("coverage: %u of %u instructions, %.1f %%; %u more cannot run here\n", reached,
 	       total, 100.0 * reached / total, cannot);
-	printf("%u ranges have no reason\n", bare);
-	return bare || 100 * reached < WANTED_PERCENT * total ? 1 : 0;
+	printf("%u ranges have no reason, %u reasons no range\n", bare, stale);
+	return bare || stale || 100 * reached < WANTED_PERCENT * total ? 1 : 0;
 }
