@@ -70,7 +70,7 @@ verdict 1 "attached command ended with 1" "one that fails before Bochs has heard
 verdict 2 "without a word to Bochs" "one that ends well before Bochs has heard of it" \
 	--model haswell-pcid --time 20 --attach true true
 verdict 2 "no end mark, the emulator" "a kernel that an early exception has halted" \
-	--model haswell-pcid --time 120 'echo PANIC: early exception; sleep 1000'
+	--model haswell-pcid --time 120 'echo PANIC: early exception; sleep 1000000'
 verdict 0 "seen .*qmp" "an attached command, to whose end the guest runs" --until-attach \
 	--attach "sleep 3; test -s \"\$PTI_MEM\" && test -S \"\$PTI_GDB\" && echo seen \$PTI_QMP" 'sleep 1000'
 
