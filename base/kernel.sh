@@ -150,8 +150,11 @@ differences() {
 	case $name in
 	off|stockoff)
 		echo CONFIG_MITIGATION_PAGE_TABLE_ISOLATION=n
-		echo CONFIG_PTI_DEBUGFS=n ;;
-	size) echo CONFIG_PTI_DEBUGFS=n ;;
+		echo CONFIG_PTI_DEBUGFS=n
+		echo CONFIG_PTI_AUDIT=n ;;
+	size)
+		echo CONFIG_PTI_DEBUGFS=n
+		echo CONFIG_PTI_AUDIT=n ;;
 	kunit|*-kunit) cat "$base/kunit.config" ;;
 	corners|*-corners) cat "$base/corners.config" ;;
 	style)

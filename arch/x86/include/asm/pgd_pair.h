@@ -45,6 +45,7 @@ void pgd_pair_free(pgd_t *pgd);
 pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd);
 void pgd_pair_adopt(pgd_t *pgd);
 void pgd_pair_publish(void);
+bool pgd_has_pair(pgd_t *pgd);
 
 /* What mirroring adds to the kernel's copy of a user entry. */
 #define PGD_MIRROR_NX	_PAGE_NX

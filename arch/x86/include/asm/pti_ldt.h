@@ -27,6 +27,29 @@ void pti_ldt_unmap(struct mm_struct *mm, struct ldt_struct *ldt);
 void pti_ldt_free_tables(pgd_t *pgd);
 
 /**
+ * pti_ldt_hold() - keep the LDT of an mm as it is
+ * @mm: the mm; somebody uses it
+ *
+ * Context: process; sleeps until whoever is changing it has done so.
+ * Return: 0, with pti_ldt_release() to follow; -EINTR if the caller is being killed.
+ */
+static inline int pti_ldt_hold(struct mm_struct *mm)
+{
+	return down_read_killable(&mm->context.ldt_usr_sem);
+}
+
+/**
+ * pti_ldt_release() - let it be changed again
+ * @mm: the mm
+ *
+ * Context: process.
+ */
+static inline void pti_ldt_release(struct mm_struct *mm)
+{
+	up_read(&mm->context.ldt_usr_sem);
+}
+
+/**
  * pti_ldt_entries() - the address by which the CPU is to read an LDT
  * @ldt: an LDT that has been through pti_ldt_map()
  *
@@ -48,6 +71,12 @@ static inline int pti_ldt_map(struct mm_struct *mm, struct ldt_struct *ldt)
 	return 0;
 }
 
+static inline int pti_ldt_hold(struct mm_struct *mm)
+{
+	return 0;
+}
+
+static inline void pti_ldt_release(struct mm_struct *mm) { }
 static inline void pti_ldt_unmap(struct mm_struct *mm, struct ldt_struct *ldt) { }
 static inline void pti_ldt_free_tables(pgd_t *pgd) { }
 
