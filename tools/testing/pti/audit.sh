@@ -30,6 +30,9 @@ Usage: audit.sh [OPTION...]
                    is not enough to tell
   --plant CMD      run the host command CMD first, on the guest as it is before its first
                    instruction; it has to let it run
+  --program PROG   run this in the guest, not /pti/victim_64; it takes the same arguments, behind
+                   those that are given here
+  --dumps DIR      write what is shown in each phase there, as ptaudit reads it
   --self-test      only run the walker's own test, on fabricated page tables
 
 Environment: LIMITS=FILE replaces limits.txt, which has bounds for pti=on and pti=auto.
@@ -42,7 +45,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 image=$build model=${PTI_MODEL:-affected} cpus= append=pti=on mem=256 stops= beside=
-name= report= total= dump= self_test= plant=
+name= report= total= dump= self_test= plant= program=/pti/victim_64 dumps=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--dump) dump=--dump; shift; continue ;;
@@ -62,6 +65,8 @@ while [ $# -gt 0 ]; do
 	--total) total=$2 ;;
 	--beside) beside=$2 ;;
 	--plant) plant=$2 ;;
+	--program) program=$2 ;;
+	--dumps) dumps=$2 ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
 	shift 2
@@ -152,16 +157,17 @@ rm -f "$report"
 cat >"$tmp/attached" <<END
 rc=0
 ${plant:-:} || exit 2
-"$build/host/walk" --expected "$here/exposure.expected" $when $pcid $dump \\
+"$build/host/walk" --expected "$here/exposure.expected" $when $pcid $dump ${dumps:+--dumps "$dumps"} \\
 	--time $((limit - 10)) --out "$tmp/report" --report "$tmp/exposure" || rc=\$?
 echo \$rc >"$tmp/status"
 [ -z "$total" ] || [ \$rc != 1 ] || rc=0
 exit \$rc
 END
 run_rc=0
+# shellcheck disable=SC2086 # a program and its arguments
 PROGRESS=${PROGRESS:-3} "$here/run.sh" --image "$image" --model "$model" --cpus "$cpus" --append "$append" \
 	--mem "$mem" --time $limit --name "$name" --quiet ${plant:+--stopped} --attach "sh '$tmp/attached'" \
-	/pti/victim_64 "$stops" 20 3>&2 2>"$tmp/errors" || run_rc=$?
+	$program "$stops" 20 3>&2 2>"$tmp/errors" || run_rc=$?
 walk_rc=2
 [ ! -s "$tmp/status" ] || walk_rc=$(cat "$tmp/status")
 

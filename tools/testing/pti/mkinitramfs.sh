@@ -54,6 +54,9 @@ if [ -f "$tests/Makefile" ]; then
 	programs="$programs $(make -s -C "$tests" OUT="$bin" list)"
 fi
 
+make -s -C "$top/tools/pti/ptaudit" OUT="$bin" CC="$cc" LDFLAGS=-static ||
+	die "cannot build ptaudit"
+
 root=$(mktemp -d)
 trap 'rm -rf "$root" "$out.new"' EXIT
 trap 'exit 130' INT TERM HUP
@@ -98,6 +101,15 @@ for prog in $programs; do
 	fi
 	set -- "$@" "$piece"
 done
+# What users install, for a shell in the guest.
+piece=$bin/ptaudit.cpio.gz
+if [ -z "$(find "$piece" -newer "$bin/ptaudit" 2>/dev/null)" ]; then
+	rm -rf "$root"
+	mkdir -p "$root/usr/bin"
+	strip -s -o "$root/usr/bin/ptaudit" "$bin/ptaudit"
+	pack "$piece"
+fi
+set -- "$@" "$piece"
 cat "$@" >"$out.new"
 if cmp -s "$out.new" "$out"; then
 	exit

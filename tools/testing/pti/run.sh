@@ -239,7 +239,7 @@ pieces=$initramfs
 if [ "$initramfs" = "$build/initramfs.cpio.gz" ] && [ -f "$build/guest/base.cpio.gz" ] &&
    [ -z "$interactive" ]; then
 	pieces=$build/guest/base.cpio.gz
-	for f in "$build"/guest/*_[63][42].cpio.gz; do
+	for f in "$build"/guest/*_[63][42].cpio.gz "$build"/guest/ptaudit.cpio.gz; do
 		prog=${f##*/}
 		if grep -q -F "${prog%.cpio.gz}" "$tmp/add/run-program"; then
 			pieces="$pieces $f"

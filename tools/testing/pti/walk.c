@@ -28,6 +28,7 @@
 struct phase {
 	char name[BEACON_NAME + 1];
 	unsigned int wanted, seen;
+	bool dumped;
 };
 
 struct session {
@@ -41,6 +42,7 @@ struct session {
 	bool dump, dumped, want_pcids;
 	int probes, overlooked;
 	const char *out, *figures;
+	const char *dumps;	/* directory for a dump of each phase */
 };
 
 /* Frame of the program's page, if the CPU is in user mode in one of its processes, or 0 */
@@ -94,6 +96,27 @@ static void dump(struct session *s, const struct cpu_state *c)
 	s->dumped = true;
 }
 
+/* Once a phase, of a process that has said what it is */
+static void dump_phase(struct session *s, const struct cpu_state *c, __u64 frame)
+{
+	struct beacon b;
+	char path[512];
+	FILE *f;
+
+	if (!s->dumps || !guest_read(&s->audit.guest, frame, &b, sizeof(b)) || b.phase < 1 ||
+	    b.phase >= MAX_PHASES || s->phase[b.phase].dumped)
+		return;
+	snprintf(path, sizeof(path), "%s/%u.outside", s->dumps, b.phase);
+	f = fopen(path, "w");
+	if (f)
+		dump_audit(&s->audit, c, s->phase[b.phase].name, f);
+	if (!f || fclose(f)) {
+		perror(path);
+		exit(2);
+	}
+	s->phase[b.phase].dumped = true;
+}
+
 static void probe(struct session *s, const struct cpu_state *cpus, int n, int cpu)
 {
 	if (s->audit.stats.compared < s->next_probes || !can_probe(&s->audit, &cpus[cpu]))
@@ -136,6 +159,8 @@ static enum vm_result one_stop(struct session *s, bool *started)
 	for (i = 0; !r && i < n; i++) {
 		if (beacon[i])
 			r = count_phase(s, beacon[i]);
+		if (beacon[i])
+			dump_phase(s, &cpus[i], beacon[i]);
 		if (beacon[i] || s->wanted)
 			probe(s, cpus, n, i);
 	}
@@ -325,6 +350,7 @@ static void complain(void)
 	      "  --seed N          for the times between the stops\n"
 	      "  --out FILE        write the report there, not to standard output\n"
 	      "  --report FILE     write the figures there\n"
+	      "  --dumps DIR       write what is shown in each phase there, in the format of x86/pti_audit\n"
 	      "  --dump            print both page tables at the first stop in user mode\n",
 	      stderr);
 	exit(2);
@@ -354,6 +380,7 @@ int main(int argc, char **argv)
 		{ "out", required_argument, NULL, 'o' },
 		{ "report", required_argument, NULL, 'r' },
 		{ "dump", no_argument, NULL, 'd' },
+		{ "dumps", required_argument, NULL, 'D' },
 		{ }
 	};
 	const char *gdb = env("PTI_GDB"), *bochs = env("PTI_BOCHS");
@@ -409,6 +436,9 @@ int main(int argc, char **argv)
 			break;
 		case 'r':
 			s.figures = optarg;
+			break;
+		case 'D':
+			s.dumps = optarg;
 			break;
 		case 'd':
 			s.dump = true;

@@ -17,6 +17,7 @@
  *	walk_facts.c	where the kernel put its per-CPU areas and itself
  *	walk_expect.c	exposure.expected and the pages that it stands for
  *	walk_check.c	the checks of one stop
+ *	walk_dump.c	one page table in the format of the kernel's own audit
  *	walk_probe.c	whether these checks see what they should, in this guest
  *	walk_report.c	findings, figures, the table of rows
  *	walk_test.c	fabricated page tables that each check must object to
@@ -349,6 +350,9 @@ void expect_build(struct audit *a, const struct cpu_state *cpu, struct wants *w)
 bool is_pair(const struct audit *a, const struct cpu_state *cpu);
 void check_stop(struct audit *a, const struct cpu_state *cpus, int n);
 void check_symbols(struct audit *a);
+
+/* walk_dump.c */
+void dump_audit(struct audit *a, const struct cpu_state *c, const char *name, FILE *f);
 
 /* walk_probe.c */
 bool can_probe(const struct audit *a, const struct cpu_state *c);
