@@ -10,7 +10,7 @@
 
 #include "ptaudit.h"
 
-#define COLUMN		560
+#define COLUMN		600
 #define MARGIN		20
 #define STRIP_X		MARGIN
 #define STRIP_W		34
@@ -189,7 +189,8 @@ static void write_head(const struct column *c, int x, FILE *f)
 	fprintf(f, "</text>\n<text x=\"%d\" y=\"90\" class=\"strong\">%s in reach of user mode: ",
 		x + MARGIN, size_text(t.bytes, size, sizeof(size)));
 	fprintf(f, "%s executable, ", size_text(t.exec, size, sizeof(size)));
-	fprintf(f, "%s writable</text>\n", size_text(t.write, size, sizeof(size)));
+	fprintf(f, "%s writable%s</text>\n", size_text(t.write, size, sizeof(size)),
+		d->frames ? "" : ", by addresses");
 }
 
 static void write_block(const struct column *c, const struct block *b, int x, int height, FILE *f)

@@ -48,7 +48,7 @@ rm -f "$dumps"/*.inside "$dumps"/*.outside
 
 name=audit-kinds-$model
 rc=0
-"$here/audit.sh" --image "$image" --model "$model" --append "$append" --name "$name" --stops 4 \
+"$here/audit.sh" --image "$image" --model "$model" --append "$append" --name "$name" --stops 2 \
 	--report "$tmp/exposure" --program "/pti/kinds_64 /pti/kinds_32" --dumps "$dumps" >"$tmp/out" 2>&1 || rc=$?
 grep -v '^ ' "$tmp/out" | tail -n 12
 [ "$rc" != 2 ] || die "the audit could not tell"

@@ -45,25 +45,33 @@ struct session {
 	const char *dumps;	/* directory for a dump of each phase */
 };
 
-/* Frame of the program's page, if the CPU is in user mode in one of its processes, or 0 */
-static __u64 find_beacon(struct audit *a, const struct cpu_state *c)
+/*
+ * Frame of the program's page, if the CPU is in user mode in one of its processes, or 0. For a
+ * dump it may be in the kernel, as QEMU does not show all registers of 32-bit code.
+ */
+static __u64 find_beacon(const struct session *s, const struct cpu_state *c)
 {
+	const struct audit *a = &s->audit;
 	struct leaf leaf;
 	struct beacon b;
 
-	if (c->cpl != 3 ||
+	if ((c->cpl != 3 && !s->dumps) ||
 	    !table_lookup(&a->guest, paging_levels(c), c->cr3 & PTE_ADDR, BEACON_VA, &leaf) ||
 	    leaf.size != PAGE_SIZE || !guest_read(&a->guest, leaf.pa, &b, sizeof(b)))
 		return 0;
 	return memcmp(b.magic, BEACON_MAGIC, sizeof(b.magic)) ? 0 : leaf.pa;
 }
 
-/* Whether the program may have I/O ports in this phase */
-static bool has_ports(struct audit *a, __u64 frame)
+/*
+ * Whether the program may have I/O ports in this phase; with --dumps it says what it is when it
+ * has them already.
+ */
+static bool has_ports(const struct session *s, __u64 frame)
 {
+	const struct audit *a = &s->audit;
 	struct beacon b;
 
-	return a->load || (guest_read(&a->guest, frame, &b, sizeof(b)) &&
+	return a->load || s->dumps || (guest_read(&a->guest, frame, &b, sizeof(b)) &&
 			   !strncmp(b.name, "ioperm", strlen("ioperm")));
 }
 
@@ -139,10 +147,10 @@ static enum vm_result one_stop(struct session *s, bool *started)
 	if (r)
 		return r;
 	for (i = 0; i < n; i++) {
-		beacon[i] = find_beacon(a, &cpus[i]);
+		beacon[i] = find_beacon(s, &cpus[i]);
 		if (beacon[i]) {
 			*started = true;
-			a->ports_may = has_ports(a, beacon[i]);
+			a->ports_may = has_ports(s, beacon[i]);
 		}
 		if (beacon[i] && s->dump && !s->dumped)
 			dump(s, &cpus[i]);
@@ -167,6 +175,14 @@ static enum vm_result one_stop(struct session *s, bool *started)
 	return r;
 }
 
+/* Between two stops; for a dump of each phase, few are enough */
+static unsigned int pause_usec(const struct session *s, bool started)
+{
+	if (!started)
+		return s->vm->ops->boot_usec;
+	return (MIN_USEC + rand() % (MAX_USEC - MIN_USEC)) * (s->dumps ? 4 : 1);
+}
+
 static enum vm_result watch(struct session *s, unsigned int seconds)
 {
 	time_t end = time(NULL) + seconds;
@@ -176,9 +192,7 @@ static enum vm_result watch(struct session *s, unsigned int seconds)
 	while (!r && time(NULL) < end) {
 		r = one_stop(s, &started);
 		if (!r)
-			r = s->vm->ops->run(s->vm, started ?
-					    MIN_USEC + rand() % (MAX_USEC - MIN_USEC) :
-					    s->vm->ops->boot_usec);
+			r = s->vm->ops->run(s->vm, pause_usec(s, started));
 		if (!r)
 			r = s->vm->ops->stop(s->vm);
 	}
@@ -439,6 +453,7 @@ int main(int argc, char **argv)
 			break;
 		case 'D':
 			s.dumps = optarg;
+			s.audit.ports_may = true;
 			break;
 		case 'd':
 			s.dump = true;

@@ -67,9 +67,9 @@ static const char *row_at(const struct audit *a, const struct wants *w, __u64 va
 }
 
 /**
- * dump_audit() - write what the page table of a CPU in user mode shows
+ * dump_audit() - write what the page table shows that a CPU has in user mode
  * @a:		the audit, with where things are
- * @c:		the CPU
+ * @c:		the CPU; in the kernel only once another was met in user mode, on a pair
  * @name:	of the process
  * @f:		where to
  */
@@ -77,17 +77,19 @@ void dump_audit(struct audit *a, const struct cpu_state *c, const char *name, FI
 {
 	static struct leaves l;
 	static struct wants w;
+	__u64 root = c->cr3 & PTE_ADDR;
 	struct run r = { };
 	unsigned int runs = 0;
 	size_t i;
 
-	leaves_collect(&a->guest, a->facts.levels, c->cr3 & PTE_ADDR, true, c->efer & EFER_NXE,
-		       &l);
+	if (c->cpl != 3 && a->stats.compared)
+		root |= CR3_USER;
+	leaves_collect(&a->guest, a->facts.levels, root, true, c->efer & EFER_NXE, &l);
 	expect_build(a, c, &w);
-	fprintf(f, "pti-audit 1\nkernel as seen from outside\ncpus %d %d\nlevels %d\n",
+	fprintf(f, "pti-audit 1\ncpus %d %d\nlevels %d\n",
 		a->facts.ncpus, a->facts.ncpus, a->facts.levels);
 	fprintf(f, "process 0 %s\nisolation %s seen from outside\nroot %s\n", name,
-		is_pair(a, c) ? "on" : "off", c->cr3 & CR3_USER ? "user" : "kernel");
+		root & CR3_USER ? "on" : "off", root & CR3_USER ? "user" : "kernel");
 	for (i = 0; i < l.n; i++) {
 		int cpu;
 		const char *row = row_at(a, &w, l.v[i].va, &cpu);
