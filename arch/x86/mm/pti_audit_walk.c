@@ -205,7 +205,9 @@ static bool extends(const struct pti_audit_run *run, const struct pti_audit_run 
 	if (run->count > 1 || leaf->count > 1)
 		return true;
 
-	return !*pa_step || (*pa_step == run->size && *va_step == run->size);
+	/* Two that show the same frame far from each other have nothing to do with each other. */
+	return (!*pa_step && *va_step <= PMD_SIZE) ||
+	       (*pa_step == run->size && *va_step == run->size);
 }
 
 /*

@@ -45,7 +45,7 @@ static bool goes_on(const struct run *r, const struct leaf *l, const char *row, 
 		return false;
 	if (r->n > 1)
 		return va_step == r->va_step && pa_step == r->pa_step;
-	return !pa_step || (va_step == l->size && pa_step == l->size);
+	return (!pa_step && va_step <= 1ULL << 21) || (va_step == l->size && pa_step == l->size);
 }
 
 /* The row that wants a page here */
