@@ -435,7 +435,8 @@ static void come_and_go(void)
 /* Many ask at once, each a file of its own or all the same one, for what comes and goes */
 static void test_many(void)
 {
-	unsigned long callers = pti_rounds(pti_on() ? CALLERS : CALLERS / 20), i, asked = 0, bad = 0;
+	unsigned long callers = pti_rounds(pti_on() ? CALLERS : CALLERS / 20);
+	unsigned long i, asked = 0, bad = 0;
 	int shared = open_audit(), status;
 	pid_t churn[2], pid[64];
 
