@@ -27,14 +27,7 @@ static unsigned long pgd_pair_mark(pgd_t *pgd)
 	return (unsigned long)pgd_pair_user_root(pgd) + 1;
 }
 
-/**
- * pgd_has_pair() - is there a user root behind this root?
- * @pgd: first entry of a root
- *
- * Context: any, once struct pages exist.
- * Return: true if pgd_pair_alloc() or pgd_pair_adopt() has marked it as one of a pair.
- */
-bool pgd_has_pair(pgd_t *pgd)
+PGD_PAIR_VISIBLE bool pgd_has_pair(pgd_t *pgd)
 {
 	return page_private(virt_to_page(pgd)) == pgd_pair_mark(pgd);
 }

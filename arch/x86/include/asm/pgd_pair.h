@@ -45,7 +45,22 @@ void pgd_pair_free(pgd_t *pgd);
 pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd);
 void pgd_pair_adopt(pgd_t *pgd);
 void pgd_pair_publish(void);
+
+#ifdef CONFIG_PTI_AUDIT
+/* Of use to the audit; without it, pgd_pair.c has this for itself. */
+#define PGD_PAIR_VISIBLE
+
+/**
+ * pgd_has_pair() - is there a user root behind this root?
+ * @pgd: first entry of a root
+ *
+ * Context: any, once struct pages exist.
+ * Return: true if pgd_pair_alloc() or pgd_pair_adopt() has marked it as one of a pair.
+ */
 bool pgd_has_pair(pgd_t *pgd);
+#else
+#define PGD_PAIR_VISIBLE	static
+#endif
 
 /* What mirroring adds to the kernel's copy of a user entry. */
 #define PGD_MIRROR_NX	_PAGE_NX
