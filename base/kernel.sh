@@ -150,11 +150,8 @@ differences() {
 	case $name in
 	off|stockoff)
 		echo CONFIG_MITIGATION_PAGE_TABLE_ISOLATION=n
-		echo CONFIG_PTI_DEBUGFS=n
-		echo CONFIG_PTI_AUDIT=n ;;
-	size)
-		echo CONFIG_PTI_DEBUGFS=n
-		echo CONFIG_PTI_AUDIT=n ;;
+		printf "CONFIG_PTI_%s=n\n" DEBUGFS SYSFS AUDIT ;;
+	size) printf "CONFIG_PTI_%s=n\n" DEBUGFS SYSFS AUDIT ;;
 	kunit|*-kunit) cat "$base/kunit.config" ;;
 	corners|*-corners) cat "$base/corners.config" ;;
 	style)

@@ -236,6 +236,9 @@ static pte_t __init pti_leaf(pte_t kpte, unsigned int level, unsigned long addr,
 	return __pte(frame | (addr & offset_mask & PAGE_MASK) | prot);
 }
 
+/* The page that was mapped last failed for want of memory. */
+static bool pti_no_memory __initdata;
+
 /* One page of a row. Return: NULL, or why not. */
 static const char *__init pti_map_page(pgd_t *root, const struct pti_row *row,
 				       unsigned long addr)
@@ -246,6 +249,7 @@ static const char *__init pti_map_page(pgd_t *root, const struct pti_row *row,
 	pte_t *kpte, *upte;
 
 	upte = pti_make_pte(root, addr, row->flags & PTI_USER);
+	pti_no_memory = !upte;
 	if (!upte)
 		return "no memory for page tables";
 	if (!pte_none(*upte))
@@ -378,23 +382,43 @@ VISIBLE_IF_KUNIT bool __init pti_adopt_root(pgd_t *root)
 	return true;
 }
 
-static unsigned long __init pti_exposed_bytes(void)
+/**
+ * pti_row_bytes() - how much a row shows now, on all CPUs together
+ * @row: the row
+ *
+ * Context: process, with isolation on. Of a run-time row that changes meanwhile, some.
+ * Return: bytes, whole pages; 0 for what an mm has with its LDT.
+ */
+unsigned long __pti_boot pti_row_bytes(const struct pti_row *row)
 {
-	const struct pti_row *row;
 	unsigned long pages = 0;
 	pteval_t flags;
 	int cpu;
 
-	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++) {
-		for_each_possible_cpu(cpu) {
-			pages += row->flags & PTI_ALIAS ? 0 : pti_row_pages(row, cpu, &flags);
-			if (!pti_row_is_per_cpu(row))
-				break;
-		}
+	for_each_possible_cpu(cpu) {
+		pages += pti_row_pages(row, cpu, &flags);
+		if (!pti_row_is_per_cpu(row))
+			break;
 	}
 	return pages * PAGE_SIZE;
 }
 
+/**
+ * pti_exposed_bytes() - how much of the kernel user page tables show now
+ *
+ * Context: as pti_row_bytes().
+ * Return: bytes, each frame once.
+ */
+unsigned long __pti_boot pti_exposed_bytes(void)
+{
+	const struct pti_row *row;
+	unsigned long bytes = 0;
+
+	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++)
+		bytes += row->flags & PTI_ALIAS ? 0 : pti_row_bytes(row);
+
+	return bytes;
+}
 /**
  * pti_init() - build the exposure
  *
@@ -413,9 +437,9 @@ void __init pti_init(void)
 		for (row = 0; row < PTI_NR_RUNTIME_ROWS; row++)
 			pti_runtime_rows[row] = pti_runtime_of(&pti_rows[row]);
 		if (!pti_adopt_root(swapper_pg_dir))
-			pti_give_up("the kernel's root is not the first of a pair");
+			pti_give_up(PTI_NO_PAIR);
 		else if (!pti_build(swapper_pg_dir, pti_rows, pti_nr_rows))
-			pti_give_up("the exposure could not be built");
+			pti_give_up(pti_no_memory ? PTI_NO_MEMORY : PTI_NO_EXPOSURE);
 		else
 			pgd_pair_publish();
 	}

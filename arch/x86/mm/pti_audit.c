@@ -229,7 +229,8 @@ static void show_head(struct seq_file *m, const struct audit *a)
 	seq_printf(m, "levels %d\n", pgtable_l5_enabled() ? 5 : 4);
 	seq_printf(m, "process %d ", a->pid);
 	seq_escape_str(m, a->comm, ESCAPE_SPACE | ESCAPE_SPECIAL | ESCAPE_HEX | ESCAPE_NAP, "\\");
-	seq_printf(m, "\nisolation %s %s\n", on ? "on" : "off", pti_reason);
+	seq_printf(m, "\nisolation %s %s\n", on ? "on" : "off",
+		   pti_reason_texts[pti_reason]);
 	seq_printf(m, "root %s\n", a->user_root ? "user" : "kernel");
 	show_regions(m);
 }

@@ -48,11 +48,11 @@ static int pti_exposure_show(struct seq_file *m, void *unused)
 
 	if (!cpu_feature_enabled(X86_FEATURE_PTI)) {
 		seq_printf(m, "isolation is off (%s): user page tables are the kernel's\n",
-			   pti_reason);
+			   pti_reason_texts[pti_reason]);
 		return 0;
 	}
 
-	seq_printf(m, "isolation is on (%s)\n", pti_reason);
+	seq_printf(m, "isolation is on (%s)\n", pti_reason_texts[pti_reason]);
 	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++) {
 		for_each_possible_cpu(cpu) {
 			pages += show_range(m, row, cpu);

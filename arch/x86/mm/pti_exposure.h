@@ -75,10 +75,11 @@ struct pti_runtime {
 };
 
 /*
- * For what only the mapper uses at boot, and debugfs and tests whenever they like: without
- * these it goes with the rest of the memory of boot time.
+ * For what only the mapper uses at boot, and debugfs, sysfs and tests whenever they like:
+ * without these it goes with the rest of the memory of boot time.
  */
-#if defined(CONFIG_PTI_DEBUGFS) || IS_ENABLED(CONFIG_PTI_KUNIT_TEST)
+#if defined(CONFIG_PTI_DEBUGFS) || defined(CONFIG_PTI_SYSFS) || \
+    IS_ENABLED(CONFIG_PTI_KUNIT_TEST)
 #define __pti_boot
 #define __pti_bootconst
 #else
@@ -103,6 +104,8 @@ struct pti_range pti_row_range(const struct pti_row *row, int cpu);
 bool pti_row_is_per_cpu(const struct pti_row *row);
 pte_t *pti_user_leaf(unsigned long addr);
 unsigned long pti_row_pages(const struct pti_row *row, int cpu, pteval_t *flags);
+unsigned long pti_row_bytes(const struct pti_row *row);
+unsigned long pti_exposed_bytes(void);
 
 /* A boot with pti_test_tables=N gets N page tables, and no more. */
 #ifdef CONFIG_PTI_KUNIT_TEST

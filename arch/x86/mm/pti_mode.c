@@ -22,30 +22,43 @@
 #include <asm/pti.h>
 #include <asm/tlbflush.h>
 
+#include "pti_exposure.h"
 #include "pti_mode.h"
 
-static enum pti_mode {
-	PTI_AUTO,
-	PTI_ON,
-	PTI_OFF,
-} pti_mode __initdata;
+enum pti_mode pti_mode __pti_asked;
 
 bool pti_heads __ro_after_init;
 
 /* What the command line said about it, and in the end what decided. */
-const char *pti_reason __ro_after_init = "not decided";
+enum pti_reason pti_reason __ro_after_init = PTI_UNDECIDED;
+
+/* In Documentation/ABI/testing/sysfs-devices-system-cpu-pti, too. */
+const char *const pti_reason_texts[] __pti_bootconst = {
+	[PTI_UNDECIDED]		= "not decided",
+	[PTI_BY_AUTO]		= "pti=auto",
+	[PTI_BY_ON]		= "pti=on",
+	[PTI_BY_OFF]		= "pti=off",
+	[PTI_BY_NOPTI]		= "nopti",
+	[PTI_BY_MITIGATIONS]	= "mitigations=off",
+	[PTI_BY_XEN]		= "Xen PV: the hypervisor isolates",
+	[PTI_BY_CPU]		= "CPU affected by Meltdown",
+	[PTI_NOT_BY_CPU]	= "CPU not affected by Meltdown",
+	[PTI_NO_PAIR]		= "the kernel's root is not the first of a pair",
+	[PTI_NO_MEMORY]		= "no memory for the exposure",
+	[PTI_NO_EXPOSURE]	= "the exposure could not be built",
+};
 
 static int __init pti_param(char *arg)
 {
 	if (arg && !strcmp(arg, "auto")) {
 		pti_mode = PTI_AUTO;
-		pti_reason = "pti=auto";
+		pti_reason = PTI_BY_AUTO;
 	} else if (arg && !strcmp(arg, "on")) {
 		pti_mode = PTI_ON;
-		pti_reason = "pti=on";
+		pti_reason = PTI_BY_ON;
 	} else if (arg && !strcmp(arg, "off")) {
 		pti_mode = PTI_OFF;
-		pti_reason = "pti=off";
+		pti_reason = PTI_BY_OFF;
 	} else {
 		pr_warn("pti=%s is unknown and ignored; use on, off or auto\n", arg ?: "");
 	}
@@ -63,7 +76,7 @@ static int __init nopti_param(char *arg)
 	}
 
 	pti_mode = PTI_OFF;
-	pti_reason = "nopti";
+	pti_reason = PTI_BY_NOPTI;
 	return 0;
 }
 early_param("nopti", nopti_param);
@@ -71,23 +84,23 @@ early_param("nopti", nopti_param);
 static bool __init pti_wanted(void)
 {
 	if (hypervisor_is_type(X86_HYPER_XEN_PV)) {
-		pti_reason = "Xen PV: the hypervisor isolates";
+		pti_reason = PTI_BY_XEN;
 		return false;
 	}
 	if (pti_mode == PTI_OFF)
 		return false;
 	if (cpu_mitigations_off()) {
-		pti_reason = "mitigations=off";
+		pti_reason = PTI_BY_MITIGATIONS;
 		return false;
 	}
 	if (pti_mode == PTI_ON)
 		return true;
 
 	if (boot_cpu_has_bug(X86_BUG_CPU_MELTDOWN)) {
-		pti_reason = "CPU affected by Meltdown";
+		pti_reason = PTI_BY_CPU;
 		return true;
 	}
-	pti_reason = "CPU not affected by Meltdown";
+	pti_reason = PTI_NOT_BY_CPU;
 	return false;
 }
 
@@ -142,7 +155,7 @@ void __init pti_decide(void)
  * Context: boot, one CPU, before alternatives are applied, before anything runs in
  * user mode, and before a second ASID is in use.
  */
-void __init pti_give_up(const char *reason)
+void __init pti_give_up(enum pti_reason reason)
 {
 	clear_bit(X86_FEATURE_PTI, (unsigned long *)cpu_caps_set);
 	setup_clear_cpu_cap(X86_FEATURE_PTI);
@@ -165,11 +178,12 @@ void __init pti_give_up(const char *reason)
 void __init pti_report(unsigned long bytes)
 {
 	if (!boot_cpu_has(X86_FEATURE_PTI)) {
-		pr_info("disabled (%s)\n", pti_reason);
+		pr_info("disabled (%s)\n", pti_reason_texts[pti_reason]);
 		return;
 	}
 
-	pr_info("enabled (%s), PCID %s, INVPCID %s, %lu bytes exposed\n", pti_reason,
+	pr_info("enabled (%s), PCID %s, INVPCID %s, %lu bytes exposed\n",
+		pti_reason_texts[pti_reason],
 		str_yes_no(boot_cpu_has(X86_FEATURE_PCID)),
 		str_yes_no(boot_cpu_has(X86_FEATURE_INVPCID)), bytes);
 }

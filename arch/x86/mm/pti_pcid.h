@@ -22,7 +22,8 @@
  * includes it provides the bits of CR3, cpu_tlbstate, and as primitives
  * DECLARE_PER_CPU_ALIGNED(), this_cpu_read(), this_cpu_write(), this_cpu_and(), the
  * first two also with __, cpu_feature_enabled(), unlikely() and invpcid_flush_one(); for
- * what it asserts VM_WARN_ON_ONCE(), in_nmi() and TASK_SIZE_MAX.
+ * what it asserts VM_WARN_ON_ONCE(), in_nmi() and TASK_SIZE_MAX; with CONFIG_PTI_SYSFS
+ * __this_cpu_inc().
  *
  * Every function runs on the CPU that owns the state. pti_pcid_load() and
  * pti_forget_stale_asids() need interrupts off and are not for NMIs. The others
@@ -35,6 +36,24 @@
 #define _X86_MM_PTI_PCID_H
 
 /**
+ * enum pti_event - what is counted
+ * @PTI_DEFERRED: an ASID was left that owed its user PCID a flush
+ * @PTI_PAID: one was loaded that did, from before
+ * @PTI_FORGOTTEN: all ASIDs but the loaded one lost what they had, for a kernel
+ *	translation that was dropped
+ * @PTI_NR_EVENTS: how many there are
+ *
+ * They come about where there is more to do than usual anyway, so that nothing is added to
+ * what is done often.
+ */
+enum pti_event {
+	PTI_DEFERRED,
+	PTI_PAID,
+	PTI_FORGOTTEN,
+	PTI_NR_EVENTS,
+};
+
+/**
  * struct pti_pcid - what one CPU knows about its user PCIDs
  * @user_cr3: CR3 for the way out to user mode, for the loaded mm; must be first
  *	(TO_USER_CR3). With PCID, CR3_NOFLUSH is clear exactly when a flush
@@ -43,14 +62,28 @@
  *	flush. Bit 0 may be set and means nothing: no ASID has PCID 0.
  * @kernel_stale: a kernel translation was dropped in the loaded ASID; all other
  *	ASIDs may still hold it, since it is not global
+ * @events: how often each came about, for sysfs
  */
 struct pti_pcid {
 	unsigned long	user_cr3;
 	unsigned short	owed;
 	bool		kernel_stale;
+#ifdef CONFIG_PTI_SYSFS
+	unsigned long	events[PTI_NR_EVENTS];
+#endif
 };
 
 DECLARE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
+
+#ifdef CONFIG_PTI_SYSFS
+/* Interrupts are off. */
+static inline void pti_pcid_count(enum pti_event event)
+{
+	__this_cpu_inc(pti_pcid.events[event]);
+}
+#else
+static inline void pti_pcid_count(enum pti_event event) { }
+#endif
 
 /**
  * pti_pcid_owed() - is an ASID among those that are owed a flush?
@@ -105,6 +138,7 @@ static inline void pti_pcid_load(unsigned long cr3, bool pcid)
 		if (unlikely(!(left & CR3_NOFLUSH))) {
 			owed |= pti_pcid_bit(left);
 			__this_cpu_write(pti_pcid.owed, owed);
+			pti_pcid_count(PTI_DEFERRED);
 		}
 
 		/*
@@ -113,6 +147,7 @@ static inline void pti_pcid_load(unsigned long cr3, bool pcid)
 		if (unlikely(pti_pcid_owed(owed, cr3))) {
 			cr3 &= ~CR3_NOFLUSH;
 			__this_cpu_write(pti_pcid.owed, owed & ~pti_pcid_bit(cr3));
+			pti_pcid_count(PTI_PAID);
 		}
 	}
 
@@ -199,6 +234,7 @@ static inline void pti_forget_stale_asids(void)
 		if (asid != this_cpu_read(cpu_tlbstate.loaded_mm_asid))
 			this_cpu_write(cpu_tlbstate.ctxs[asid].ctx_id, 0);
 	}
+	pti_pcid_count(PTI_FORGOTTEN);
 }
 
 #endif /* _X86_MM_PTI_PCID_H */

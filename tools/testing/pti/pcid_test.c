@@ -30,6 +30,8 @@
 #define __this_cpu_read(var)			(var)
 #define __this_cpu_write(var, value)		((var) = (value))
 #define this_cpu_and(var, value)		((var) &= (value))
+#define __this_cpu_inc(var)			((var)++)
+#define CONFIG_PTI_SYSFS			1
 #define X86_FEATURE_PTI_PCID			true
 #define X86_FEATURE_INVPCID			false
 #define cpu_feature_enabled(feature)		(feature)
@@ -88,7 +90,7 @@ static void load(unsigned int asid, bool flush)
 
 static void random_walk(void)
 {
-	unsigned long missing = 0, needless = 0, wrong = 0, cr3, step;
+	unsigned long missing = 0, needless = 0, wrong = 0, deferred, paid = 0, cr3, step;
 	bool stale[ASIDS] = { false };
 	unsigned int asid = 0;
 	bool flush;
@@ -96,11 +98,14 @@ static void random_walk(void)
 	/* The state that a CPU starts with owes ASID 0 a flush. */
 	stale[0] = true;
 	load(0, true);
+	deferred = pti_pcid.events[PTI_DEFERRED];
 
 	for (step = 0; step < STEPS; step++) {
 		switch (rand() % 4) {
 		case 0:
+			deferred += stale[asid];
 			asid = rand() % ASIDS;
+			paid += stale[asid];
 			flush = !(rand() % 4);
 			stale[asid] |= flush;
 			load(asid, flush);
@@ -124,11 +129,14 @@ static void random_walk(void)
 	check(!missing, "each flush that is owed is paid before user mode runs");
 	check(!needless, "no flush is paid that is not owed");
 	check(!wrong, "the user CR3 is the loaded ASID's: its root, its user PCID");
+	check(pti_pcid.events[PTI_DEFERRED] == deferred && pti_pcid.events[PTI_PAID] == paid && paid,
+	      "debts that an ASID is left with, and loaded with, are counted");
 }
 
 static void single_steps(void)
 {
 	unsigned int asid, kept = 0;
+	unsigned long forgotten;
 
 	pti_pcid_load(kernel_cr3(0), false);
 	check(pti_pcid.user_cr3 == (kernel_cr3(0) | 0x1000),
@@ -153,6 +161,7 @@ static void single_steps(void)
 	pti_forget_stale_asids();
 	for (asid = 0; asid < ASIDS; asid++)
 		kept += cpu_tlbstate.ctxs[asid].ctx_id == 1;
+	forgotten = pti_pcid.events[PTI_FORGOTTEN];
 	check(kept == ASIDS, "no ASID is stale for the kernel at first");
 	pti_kernel_page_dropped();
 	pti_forget_stale_asids();
@@ -163,6 +172,7 @@ static void single_steps(void)
 	cpu_tlbstate.ctxs[0].ctx_id = 1;
 	pti_forget_stale_asids();
 	check(cpu_tlbstate.ctxs[0].ctx_id == 1, "and that is told once");
+	check(!forgotten && pti_pcid.events[PTI_FORGOTTEN] == 1, "and counted");
 
 	check(!warnings, "none of these debts was called out of place");
 	nmi = true;

@@ -180,7 +180,7 @@ one_machine()
 		[ -z "$full" ] || injected=nmi,mce
 		cat "$here/allow/sweep.txt" - >"$allow" <<'END'
 page tables isolation: row [a-z_]+, CPU 0: no memory for page tables$
-page tables isolation: disabled \(the exposure could not be built\)$
+page tables isolation: disabled \(no memory for the exposure\)$
 END
 		;;
 	*) die "no machine \"$1\"; there are: $all" ;;

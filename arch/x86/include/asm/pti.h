@@ -20,6 +20,7 @@
  *   arch/x86/mm/pti_audit.c		what one process shows, for tools
  *   arch/x86/mm/pti_audit_walk.c	the walk that finds it
  *   arch/x86/mm/pti_audit_test.c	KUnit tests of that
+ *   arch/x86/mm/pti_sysfs.c		the status, for tools to read
  *   arch/x86/mm/pti_test.c		KUnit tests of the mapper and the mirroring
  *   arch/x86/mm/pti_tlb_test.c		the same, of what tlb.c does about PCIDs
  */

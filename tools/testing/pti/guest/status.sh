@@ -65,6 +65,22 @@ if [ "$state" = on ]; then
 		"$(($(awk '$1 == "total" { print $2 }' $exposure) * 4096))" \
 		"$(echo "$said" | sed 's/.*, \([0-9]*\) bytes exposed$/\1/')"
 fi
+# All of it once more, where lockdown leaves it; status_64 compares the numbers.
+dir=/sys/devices/system/cpu/pti
+if [ -d $dir ]; then
+	word=$(tr " " "\n" </proc/cmdline | grep -x -e nopti -e "pti=on" -e "pti=off" -e "pti=auto" | tail -n 1)
+	case $word in
+	nopti|pti=off)	asked=off ;;
+	pti=on)		asked=on ;;
+	*)		asked=auto ;;
+	esac
+	check "requested in sysfs" "$asked" "$(cat $dir/requested)"
+	check "state in sysfs" "$state" "$(cat $dir/state)"
+	check "reason in sysfs, as in the log" "$(echo "$said" | sed "s/.*abled (\(.*\)).*/\1/")" \
+		"$(cat $dir/reason)"
+	check "exposed_bytes in sysfs" "$(echo "$said" | sed "s/.*, \([0-9]*\) bytes exposed$/\1/; s/.*disabled.*/0/")" \
+		"$(cat $dir/exposed_bytes)"
+fi
 if [ "$bogus" ]; then
 	check "it names the unknown value $bogus" 1 \
 		"$(echo "$messages" | grep -c -F "isolation: $bogus is unknown and ignored")"
