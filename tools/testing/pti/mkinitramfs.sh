@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Make the initramfs of the guests: a static busybox, the init script, the
-# guest programs of the test bed, and the kselftests of the series, built
-# static for 64 and for 32 bit. The same input gives the same bytes.
+# guest programs of the test bed, the kselftests of the series and the tools of
+# tools/pti, built static. The same input gives the same bytes.
 #
 # It is a row of small archives, one a program, which also stand in build/guest:
 # a guest that needs few of them starts sooner with few (run.sh).
@@ -107,6 +107,17 @@ if [ -z "$(find "$piece" -newer "$bin/ptaudit" 2>/dev/null)" ]; then
 	rm -rf "$root"
 	mkdir -p "$root/usr/bin"
 	strip -s -o "$root/usr/bin/ptaudit" "$bin/ptaudit"
+	pack "$piece"
+fi
+set -- "$@" "$piece"
+# The tools of administrators, as they are installed.
+piece=$bin/tools.cpio.gz
+if [ -z "$(find "$piece" 2>/dev/null)" ] || [ "$(find "$top/tools/pti" -type f -newer "$piece")" ]; then
+	rm -rf "$root"
+	mkdir -p "$root" "$bin/tools"
+	make -s -C "$top/tools/pti" install CC="$cc" CFLAGS="-O2 -static" OUT="$bin/tools" \
+		DESTDIR="$root" prefix=/usr || die "cannot build the programs of tools/pti"
+	strip -s "$root"/usr/bin/*
 	pack "$piece"
 fi
 set -- "$@" "$piece"

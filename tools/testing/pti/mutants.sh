@@ -72,7 +72,7 @@ if [ "$by$sample" ]; then
 	export LOGS
 fi
 # Cases that look at nothing but the host, or at the kernel that is there.
-cheap=" audit-test pcid bench-report ptaudit "
+cheap=" audit-test pcid bench-report ptaudit ptictl "
 pattern=${1:-*}
 state=$build/mutants
 linux=$build/linux

@@ -245,6 +245,9 @@ if [ "$initramfs" = "$build/initramfs.cpio.gz" ] && [ -f "$build/guest/base.cpio
 			pieces="$pieces $f"
 		fi
 	done
+	if grep -q -e ptictl -e show.sh "$tmp/add/run-program"; then
+		pieces="$pieces $build/guest/tools.cpio.gz"
+	fi
 fi
 cat $pieces $adds "$tmp/add.gz" >"$tmp/initrd"
 rm -f "$tmp/add.gz"

@@ -28,12 +28,20 @@ export ACCEL
 BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 	$(if $(EMU),--emu $(EMU)) --append "$(APPEND)"
 
-.PHONY: deps initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
+.PHONY: deps tools install initramfs boot shell test test-long test-quick test-configs deb deb-test kunit mutants cost cost-pcid growth checker \
 	selftests-x86 selftests-more pcid-test nmi-sweep left tlb-explore tlb-explore-bugs flushes bench bench-options bench-figures bench-check bench-hw qemu-series rows-mutants qemu-pcid qemu-deps entry-check entry-check-test bed-options part-options \
 	mutant-options rows-options mutants-list deps-more debug-kernel help-options test-kernels inet
 
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
+
+tools: deps ## build the tools of administrators, in build/tools
+	@mkdir -p build/tools
+	@$(MAKE) -s -C tools/pti OUT=$(CURDIR)/build/tools
+
+# A relative DESTDIR is one of here.
+install: tools ## install them, with man pages and completions (DESTDIR=DIR, prefix=/usr/local)
+	@$(MAKE) -s -C tools/pti install OUT=$(CURDIR)/build/tools $(if $(DESTDIR),DESTDIR=$(abspath $(DESTDIR)))
 
 initramfs: deps tree ## make the guests' initramfs: busybox and the test programs
 	@$(BED)/mkinitramfs.sh
@@ -81,8 +89,10 @@ deps-more: deps
 test-configs: deps-more initramfs ## build, boot and test each configuration of configs.txt; goes on where it was (CONFIG=name: that one)
 	@$(BED)/configs.sh $(if $(CONFIG),'$(CONFIG)')
 
-deb: deps-more tree ## make a kernel package from Debian's cloud configuration (CONFIG=name: from that one)
+deb: deps-more tree ## make a kernel package from Debian's cloud configuration (CONFIG=name: from that one), and one of the tools
 	@DEB=1 base/kernel.sh config-$(or $(CONFIG),debian-cloud)
+	@mkdir -p build/tools
+	@$(MAKE) -s -C tools/pti deb OUT=$(CURDIR)/build/tools
 
 deb-test: deb ## install it in a Debian root, boot that to a login, isolated (as root)
 	@$(BED)/deb-test.sh $(CONFIG)

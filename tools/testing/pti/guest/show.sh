@@ -8,9 +8,9 @@
 echo
 echo "Status"
 echo "  kernel      $(uname -r), $(grep -c '^processor' /proc/cpuinfo) CPUs,$(sed -n 's/^model name[^:]*://p' /proc/cpuinfo | head -n 1)"
-echo "  meltdown    $(cat /sys/devices/system/cpu/vulnerabilities/meltdown)"
-echo "  cpuinfo     $(grep -q '^flags.* pti\( \|$\)' /proc/cpuinfo && echo 'has the flag pti' || echo 'no flag pti')"
 dmesg | sed -n 's/^\[[^]]*\] \(.*page tables isolation.*\)/  dmesg       \1/p'
+echo
+ptictl status
 
 table=/sys/kernel/debug/x86/pti_exposure
 walked=/sys/kernel/debug/page_tables/current_user
