@@ -419,6 +419,7 @@ unsigned long __pti_boot pti_exposed_bytes(void)
 
 	return bytes;
 }
+
 /**
  * pti_init() - build the exposure
  *
