@@ -167,7 +167,7 @@ static const char *verdict(const struct status *s, bool *wrong)
 
 	*wrong = false;
 	if (!s->here)
-		return "This kernel does not tell in sysfs whether, and why, it isolates.";
+		return "What this kernel says of Meltdown is all that it tells of isolation.";
 	if (!s->meltdown[0] || (!on && !off))
 		return "It cannot be told whether user mode runs isolated from the kernel.";
 
