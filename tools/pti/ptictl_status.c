@@ -198,6 +198,12 @@ static void tell_reason(const struct status *s)
 	}
 }
 
+static void tell_pages(const char *what, unsigned long long bytes, const char *more)
+{
+	printf("  %-14s %7llu %-5s %10llu bytes%s\n", what, bytes / PAGE,
+	       bytes / PAGE == 1 ? "page" : "pages", bytes, more);
+}
+
 static void tell_exposure(const struct status *s)
 {
 	size_t i, nothing = 0;
@@ -209,16 +215,14 @@ static void tell_exposure(const struct status *s)
 	}
 	for (i = 0; i < s->nr_rows; i++) {
 		if (!s->rows[i].good)
-			printf("  %-14s %7s pages %10s bytes\n", s->rows[i].name, "?", "?");
+			printf("  %-14s %7s\n", s->rows[i].name, "?");
 		else if (s->rows[i].value)
-			printf("  %-14s %7llu pages %10llu bytes\n", s->rows[i].name,
-			       s->rows[i].value / PAGE, s->rows[i].value);
+			tell_pages(s->rows[i].name, s->rows[i].value, "");
 		else
 			nothing++;
 	}
 	if (s->exposed.good)
-		printf("  %-14s %7llu pages %10llu bytes, each page once\n", "in all",
-		       s->exposed.value / PAGE, s->exposed.value);
+		tell_pages("in all", s->exposed.value, ", each page once");
 	if (!nothing)
 		return;
 	printf("  nothing now of");

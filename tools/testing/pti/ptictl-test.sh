@@ -17,6 +17,7 @@ usage()
 	sed -n '4,/^$/s/^# \{0,1\}//p' "$0"
 }
 only_help "$@"
+need man man-db
 work_dir
 chmod 755 "$tmp"
 # What a nobody may not search is not asked for by name either
@@ -321,10 +322,8 @@ for file in share/man/man1/ptictl.1 share/bash-completion/completions/ptictl; do
 done
 verdict "$([ "$(find "$tmp/root" -type f ! -path "$root/bin/*" ! -path "$root/share/*" | wc -l)" = 0 ]; echo $?)" \
 	"make install DESTDIR: nothing elsewhere"
-if command -v man >/dev/null; then
-	man -l --warnings "$root/share/man/man1/ptictl.1" >"$tmp/out" 2>"$tmp/err" || echo failed >>"$tmp/err"
-	verdict "$([ ! -s "$tmp/err" ] && [ -s "$tmp/out" ]; echo $?)" "the man page, without a warning"
-fi
+man -l --warnings "$root/share/man/man1/ptictl.1" >"$tmp/out" 2>"$tmp/err" || echo failed >>"$tmp/err"
+verdict "$([ ! -s "$tmp/err" ] && [ -s "$tmp/out" ]; echo $?)" "the man page, without a warning"
 # Each option of --help is in the page, and each exit status
 "$tools/ptictl" status --help | sed -n 's/^  -., --\([a-z]*\).*/\1/p' >"$tmp/options"
 : >"$tmp/err"
