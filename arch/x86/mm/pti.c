@@ -399,6 +399,8 @@ unsigned long __pti_boot pti_row_bytes(const struct pti_row *row)
 		pages += pti_row_pages(row, cpu, &flags);
 		if (!pti_row_is_per_cpu(row))
 			break;
+		/* Thousands of CPUs take a while. At boot there is nobody to give way to. */
+		cond_resched();
 	}
 	return pages * PAGE_SIZE;
 }

@@ -37,8 +37,8 @@
 
 /**
  * enum pti_event - what is counted
- * @PTI_DEFERRED: an ASID was left that owed its user PCID a flush
- * @PTI_PAID: one was loaded that did, from before
+ * @PTI_CARRIED: a kernel PCID was loaded whose translations are up to date, while its user
+ *	PCID was owed a flush from when it was loaded before
  * @PTI_FORGOTTEN: all ASIDs but the loaded one lost what they had, for a kernel
  *	translation that was dropped
  * @PTI_NR_EVENTS: how many there are
@@ -47,8 +47,7 @@
  * what is done often.
  */
 enum pti_event {
-	PTI_DEFERRED,
-	PTI_PAID,
+	PTI_CARRIED,
 	PTI_FORGOTTEN,
 	PTI_NR_EVENTS,
 };
@@ -138,16 +137,17 @@ static inline void pti_pcid_load(unsigned long cr3, bool pcid)
 		if (unlikely(!(left & CR3_NOFLUSH))) {
 			owed |= pti_pcid_bit(left);
 			__this_cpu_write(pti_pcid.owed, owed);
-			pti_pcid_count(PTI_DEFERRED);
 		}
 
 		/*
 		 * What others are owed may stay for long: init_mm never goes to user mode.
 		 */
 		if (unlikely(pti_pcid_owed(owed, cr3))) {
+			/* Else both PCIDs are to be flushed, for the mm and not for the debt. */
+			if (cr3 & CR3_NOFLUSH)
+				pti_pcid_count(PTI_CARRIED);
 			cr3 &= ~CR3_NOFLUSH;
 			__this_cpu_write(pti_pcid.owed, owed & ~pti_pcid_bit(cr3));
-			pti_pcid_count(PTI_PAID);
 		}
 	}
 

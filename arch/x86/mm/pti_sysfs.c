@@ -5,10 +5,13 @@
  *
  * One value a file, so a file a row of the policy table: what a row shows may be asked
  * for, and rows come and go, without a format that readers would have to know. No
- * address is in any of it, so everybody may read it. Nobody may write.
+ * address is in any of it, and no count says more than /proc/interrupts and /proc/stat do,
+ * so everybody may read it. Nobody may write.
  *
  * The ABI is Documentation/ABI/testing/sysfs-devices-system-cpu-pti.
  */
+#define pr_fmt(fmt) "Kernel/User page tables isolation: " fmt
+
 #include <linux/cpu.h>
 #include <linux/cpufeature.h>
 #include <linux/cpumask.h>
@@ -81,10 +84,11 @@ static ssize_t exposed_bytes_show(struct kobject *kobj, struct kobj_attribute *a
 
 static struct kobj_attribute exposed_bytes_attr = __ATTR_RO(exposed_bytes);
 
+/* In this order they are made: if one cannot be, those that matter most are there. */
 static const struct attribute *const pti_attrs[] = {
-	&requested_attr.attr,
 	&state_attr.attr,
 	&reason_attr.attr,
+	&requested_attr.attr,
 	&pcid_attr.attr,
 	&invpcid_attr.attr,
 	&global_pages_attr.attr,
@@ -104,19 +108,12 @@ static ssize_t pti_emit_events(char *buf, enum pti_event event)
 	return sysfs_emit(buf, "%lu\n", sum);
 }
 
-static ssize_t deferred_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+static ssize_t carried_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	return pti_emit_events(buf, PTI_DEFERRED);
+	return pti_emit_events(buf, PTI_CARRIED);
 }
 
-static struct kobj_attribute deferred_attr = __ATTR_RO(deferred);
-
-static ssize_t paid_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
-{
-	return pti_emit_events(buf, PTI_PAID);
-}
-
-static struct kobj_attribute paid_attr = __ATTR_RO(paid);
+static struct kobj_attribute carried_attr = __ATTR_RO(carried);
 
 static ssize_t forgotten_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
@@ -126,8 +123,7 @@ static ssize_t forgotten_show(struct kobject *kobj, struct kobj_attribute *attr,
 static struct kobj_attribute forgotten_attr = __ATTR_RO(forgotten);
 
 static struct attribute *pti_flushes_attrs[] = {
-	&deferred_attr.attr,
-	&paid_attr.attr,
+	&carried_attr.attr,
 	&forgotten_attr.attr,
 	NULL
 };
@@ -186,13 +182,15 @@ static int __init pti_add_rows(struct kobject *kobj)
 
 static int __init pti_add_files(struct kobject *kobj)
 {
-	struct kobject *exposure = kobject_create_and_add("exposure", kobj);
+	struct kobject *exposure;
+	int err;
 
-	if (!exposure)
-		return -ENOMEM;
+	err = sysfs_create_files(kobj, pti_attrs) ?: sysfs_create_group(kobj, &pti_flushes_group);
+	if (err)
+		return err;
 
-	return sysfs_create_files(kobj, pti_attrs) ?:
-	       sysfs_create_group(kobj, &pti_flushes_group) ?: pti_add_rows(exposure);
+	exposure = kobject_create_and_add("exposure", kobj);
+	return exposure ? pti_add_rows(exposure) : -ENOMEM;
 }
 
 /* What cannot be made is missing, and reported: the isolation does not depend on it. */
@@ -208,7 +206,7 @@ static int __init pti_sysfs_init(void)
 		err = kobj ? pti_add_files(kobj) : -ENOMEM;
 	}
 	if (err)
-		pr_warn("PTI: the status in sysfs is not complete (%d)\n", err);
+		pr_warn("the status in sysfs is not complete (%d)\n", err);
 
 	return err;
 }
