@@ -5,7 +5,7 @@
 # FUZZ_SECONDS is for ptaudit-fuzz.
 FUZZ_SECONDS ?= 600
 
-.PHONY: audit audit-test audit-kernel audit-kinds audit-picture ptaudit ptaudit-test ptaudit-fuzz install
+.PHONY: audit audit-test audit-kernel audit-kinds audit-picture ptaudit ptaudit-test ptaudit-fuzz
 
 # The image that is looked at is made if it is one of ours to make.
 audit-kernel: $(if $(filter build/stock,$(IMAGE:/=)),stock,$(if $(filter \
@@ -29,9 +29,6 @@ audit-picture: kernel stock initramfs ## draw what user mode reaches of stock an
 ptaudit: ## build ptaudit, which shows and compares what page tables show, in build/host
 	@mkdir -p build/host
 	@$(MAKE) -s -C tools/pti/ptaudit OUT=$(CURDIR)/build/host
-
-install: ptaudit ## install it, its manual page and its completion (DESTDIR=, prefix=)
-	@$(MAKE) -s -C tools/pti/ptaudit OUT=$(CURDIR)/build/host install
 
 ptaudit-test: ## test it on dumps that are written by hand, and on what is none
 	@$(BED)/ptaudit-test.sh

@@ -54,9 +54,6 @@ if [ -f "$tests/Makefile" ]; then
 	programs="$programs $(make -s -C "$tests" OUT="$bin" list)"
 fi
 
-make -s -C "$top/tools/pti/ptaudit" OUT="$bin" CC="$cc" LDFLAGS=-static ||
-	die "cannot build ptaudit"
-
 root=$(mktemp -d)
 trap 'rm -rf "$root" "$out.new"' EXIT
 trap 'exit 130' INT TERM HUP
@@ -101,21 +98,12 @@ for prog in $programs; do
 	fi
 	set -- "$@" "$piece"
 done
-# What users install, for a shell in the guest.
-piece=$bin/ptaudit.cpio.gz
-if [ -z "$(find "$piece" -newer "$bin/ptaudit" 2>/dev/null)" ]; then
-	rm -rf "$root"
-	mkdir -p "$root/usr/bin"
-	strip -s -o "$root/usr/bin/ptaudit" "$bin/ptaudit"
-	pack "$piece"
-fi
-set -- "$@" "$piece"
 # The tools of administrators, as they are installed.
 piece=$bin/tools.cpio.gz
 if [ -z "$(find "$piece" 2>/dev/null)" ] || [ "$(find "$top/tools/pti" -type f -newer "$piece")" ]; then
 	rm -rf "$root"
-	mkdir -p "$root" "$bin/tools"
-	make -s -C "$top/tools/pti" install CC="$cc" CFLAGS="-O2 -static" OUT="$bin/tools" \
+	mkdir -p "$root"
+	make -s -C "$top/tools/pti" install WERROR=-Werror CC="$cc" LDFLAGS=-static OUT="$bin/tools" \
 		DESTDIR="$root" prefix=/usr || die "cannot build the programs of tools/pti"
 	strip -s "$root"/usr/bin/*
 	pack "$piece"

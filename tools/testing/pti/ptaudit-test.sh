@@ -18,7 +18,7 @@ if [ $# -gt 0 ]; then
 	ptaudit=$1
 else
 	mkdir -p "$build/host"
-	make -s -C "$tool" OUT="$build/host" || die "cannot build ptaudit"
+	make -s -C "$tool" OUT="$build/host" WERROR=-Werror || die "cannot build ptaudit"
 	ptaudit=$build/host/ptaudit
 fi
 ours=$tool/tests/ours.dump stock=$tool/tests/stock.ptdump

@@ -24,12 +24,14 @@ chmod 755 "$tmp"
 cp -R "$top/tools/pti" "$tmp/source"
 tools=$tmp/bin
 mkdir "$tools"
-make -s -C "$tmp/source" OUT="$tools" \
+make -s -C "$tmp/source/ptictl" OUT="$tools" WERROR=-Werror \
 	CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" ||
 	die "tools/pti does not build"
 # Nothing is freed: it ends at once
-ASAN_OPTIONS=detect_leaks=0
-export ASAN_OPTIONS
+# and a report of a sanitizer is no exit status of ptictl's
+ASAN_OPTIONS=detect_leaks=0:exitcode=99
+UBSAN_OPTIONS=exitcode=99
+export ASAN_OPTIONS UBSAN_OPTIONS
 
 number=0
 bad=0
@@ -66,8 +68,8 @@ fake()
 	echo 8192 >"$dir/exposure/entry_text"
 	echo 28672 >"$dir/exposure/gdt"
 	echo 0 >"$dir/exposure/io_bitmap"
-	echo 11 >"$dir/flushes/deferred"
-	echo 22 >"$dir/flushes/paid"
+	echo 11 >"$dir/flushes/forgotten"
+	echo 22 >"$dir/flushes/carried"
 	shift 3
 	while [ $# -gt 0 ]; do
 		printf '%s\n' "$2" >"$dir/$1"
@@ -117,7 +119,7 @@ expect "the reason, in words" 0 'default on such a CPU' "" status --sysfs="$sys"
 expect "pages and bytes of a row" 0 '^  gdt  *7 pages  *28672 bytes$' "" status --sysfs="$sys"
 expect "all of them" 0 '^  in all  *9 pages  *36864 bytes' "" status --sysfs="$sys"
 expect "a row that shows nothing" 0 'nothing now of io_bitmap$' "" status --sysfs="$sys"
-expect "flushes" 0 '^  paid  *22$' "" status --sysfs="$sys"
+expect "flushes" 0 '^  carried  *22$' "" status --sysfs="$sys"
 expect "PCID in use" 0 '^  PCID  *used' "" status --sysfs="$sys"
 expect "INVPCID not" 0 '^  INVPCID  *not used' "" status --sysfs="$sys"
 fake off nopti Vulnerable
@@ -138,7 +140,7 @@ fake on 'a reason of next year' "$pti" requested never
 expect "a reason that it does not know" 0 '^  reason  *a reason of next year$' "" status --sysfs="$sys"
 expect "a word that it does not know" 0 '^  asked for  *never$' "" status --sysfs="$sys"
 fake sometimes "$on" "$pti"
-expect "a state that it does not know" 0 '^It cannot be told' "" status --sysfs="$sys"
+expect "a state that it does not know" 1 '^It cannot be told' "state says 'sometimes'" status --sysfs="$sys"
 fake on "$on" Vulnerable
 expect "on, and vulnerable" 1 'contradicts itself' "state says 'on'" status --sysfs="$sys"
 fake off "$on" "$pti"
@@ -158,7 +160,7 @@ expect "no such directory" 1 '' 'cannot open .*/nowhere: ' status --sysfs="$tmp/
 
 # --- files that are not what they should be ------------------------------------------
 
-files="requested state reason pcid invpcid global_pages exposed_bytes exposure/gdt flushes/paid
+files="requested state reason pcid invpcid global_pages exposed_bytes exposure/gdt flushes/carried
 ../vulnerabilities/meltdown"
 for file in $files; do
 	case $file in
@@ -192,7 +194,7 @@ for file in $files; do
 	ln -s "$file" "$dir/$file"
 	expect "$file is a link to nothing" 1 '^  [a-z]' "cannot open .*$file" status --sysfs="$sys"
 	case $file in
-	pcid|*bytes|*/gdt|*/paid)
+	pcid|*bytes|*/gdt|*/carried)
 		for value in 18446744073709551616 99999999999999999999999999 -1 +1 0x10 '1 ' ' 1' 1e3 one; do
 			rm -f "$dir/$file"
 			printf '%s\n' "$value" >"$dir/$file"
@@ -277,7 +279,7 @@ json()
 fake on "$on" "$pti"
 json "isolated" 0 '"schema": "ptictl-status"' '"version": 1' '"available": true' "\"meltdown\": \"$pti\"" \
 	'"requested": "auto"' '"state": "on"' "\"reason\": \"$on\"" '"pcid": true' '"invpcid": false' \
-	'"global_pages": false' '"exposed_bytes": 36864' '"gdt": 28672' '"io_bitmap": 0' '"deferred": 11'
+	'"global_pages": false' '"exposed_bytes": 36864' '"gdt": 28672' '"io_bitmap": 0' '"forgotten": 11'
 fake on 'a "quoted" \ reason' "$pti"
 echo 1 >"$dir/exposure/a\"b\\c"
 json "quotes and backslashes" 0 '"reason": "a \\"quoted\\" \\\\ reason"' '"a\\"b\\\\c": 1'
@@ -312,18 +314,33 @@ fi
 # --- what is installed ---------------------------------------------------------------------
 
 : >"$tmp/out"
-make -s -C "$tmp/source" install OUT="$tools" DESTDIR="$tmp/root" prefix=/usr >"$tmp/err" 2>&1 || :
+make -s -C "$tmp/source" install OUT="$tmp/installed" DESTDIR="$tmp/root" prefix=/usr >"$tmp/err" 2>&1 || :
 root=$tmp/root/usr
 rc=0
 "$root/bin/ptictl" --version >"$tmp/out" 2>"$tmp/err" || rc=$?
-verdict $rc "make install DESTDIR: the program runs"
-for file in share/man/man1/ptictl.1 share/bash-completion/completions/ptictl; do
+verdict $rc "make install DESTDIR: ptictl runs"
+rc=0
+"$root/bin/ptaudit" --version >"$tmp/out" 2>"$tmp/err" || rc=$?
+verdict $rc "make install DESTDIR: ptaudit runs"
+for file in share/man/man1/ptictl.1 share/bash-completion/completions/ptictl \
+	share/man/man1/ptaudit.1 share/bash-completion/completions/ptaudit; do
 	verdict "$([ -s "$root/$file" ]; echo $?)" "make install DESTDIR: $file"
 done
 verdict "$([ "$(find "$tmp/root" -type f ! -path "$root/bin/*" ! -path "$root/share/*" | wc -l)" = 0 ]; echo $?)" \
 	"make install DESTDIR: nothing elsewhere"
-man -l --warnings "$root/share/man/man1/ptictl.1" >"$tmp/out" 2>"$tmp/err" || echo failed >>"$tmp/err"
-verdict "$([ ! -s "$tmp/err" ] && [ -s "$tmp/out" ]; echo $?)" "the man page, without a warning"
+for page in ptictl ptaudit; do
+	MANROFFSEQ='' man -l --warnings -E UTF-8 "$root/share/man/man1/$page.1" >"$tmp/out" 2>"$tmp/err" ||
+		echo failed >>"$tmp/err"
+	verdict "$([ ! -s "$tmp/err" ] && [ -s "$tmp/out" ]; echo $?)" "the manual page of $page, without a warning"
+done
+# The example of the page that makes a copy, with the fake for /sys
+fake on "$on" "$pti"
+mkdir "$tmp/home"
+: >"$tmp/out"
+sed -n 's,\\-,-,g; s,\\e$,\\,; /^\$ mkdir/,/^\.EE/p' "$root/share/man/man1/ptictl.1" |
+	sed "/^\.EE/d; s,^\$ ,,; s,cd /sys,cd $sys," >"$tmp/example"
+HOME="$tmp/home" PATH="$root/bin:$PATH" sh -eu "$tmp/example" >"$tmp/out" 2>"$tmp/err" || echo failed >>"$tmp/err"
+verdict "$(grep -q "^User mode runs isolated" "$tmp/out" && [ ! -s "$tmp/err" ]; echo $?)" "the example of a copy"
 # Each option of --help is in the page, and each exit status
 "$tools/ptictl" status --help | sed -n 's/^  -., --\([a-z]*\).*/\1/p' >"$tmp/options"
 : >"$tmp/err"

@@ -239,13 +239,13 @@ pieces=$initramfs
 if [ "$initramfs" = "$build/initramfs.cpio.gz" ] && [ -f "$build/guest/base.cpio.gz" ] &&
    [ -z "$interactive" ]; then
 	pieces=$build/guest/base.cpio.gz
-	for f in "$build"/guest/*_[63][42].cpio.gz "$build"/guest/ptaudit.cpio.gz; do
+	for f in "$build"/guest/*_[63][42].cpio.gz; do
 		prog=${f##*/}
 		if grep -q -F "${prog%.cpio.gz}" "$tmp/add/run-program"; then
 			pieces="$pieces $f"
 		fi
 	done
-	if grep -q -e ptictl -e show.sh "$tmp/add/run-program"; then
+	if grep -q -e ptictl -e ptaudit -e show.sh "$tmp/add/run-program"; then
 		pieces="$pieces $build/guest/tools.cpio.gz"
 	fi
 fi

@@ -35,13 +35,13 @@ BED_RUN = $(BED)/run.sh --image $(IMAGE) --model $(MODEL) --cpus $(CPUS) \
 deps: ## install the packages that are missing (packages.txt of the test bed lists them)
 	@$(if $(filter no,$(DEPS)),:,$(BED)/deps.sh)
 
-tools: deps ## build the tools of administrators, in build/tools
-	@mkdir -p build/tools
-	@$(MAKE) -s -C tools/pti OUT=$(CURDIR)/build/tools
+# Of a compiler they need no more than the C library, and of the kernel nothing.
+tools: ## build the tools of administrators, ptictl and ptaudit, in build/tools
+	@$(MAKE) -s --no-print-directory -C tools/pti OUT=$(CURDIR)/build/tools
 
 # A relative DESTDIR is one of here.
-install: tools ## install them, with man pages and completions (DESTDIR=DIR, prefix=/usr/local)
-	@$(MAKE) -s -C tools/pti install OUT=$(CURDIR)/build/tools $(if $(DESTDIR),DESTDIR=$(abspath $(DESTDIR)))
+install: tools ## install them, with manual pages and completions (DESTDIR=DIR, prefix=/usr/local)
+	@$(MAKE) -s --no-print-directory -C tools/pti install OUT=$(CURDIR)/build/tools $(if $(DESTDIR),DESTDIR=$(abspath $(DESTDIR)))
 
 initramfs: deps tree ## make the guests' initramfs: busybox and the test programs
 	@$(BED)/mkinitramfs.sh
@@ -91,7 +91,6 @@ test-configs: deps-more initramfs ## build, boot and test each configuration of 
 
 deb: deps-more tree ## make a kernel package from Debian's cloud configuration (CONFIG=name: from that one), and one of the tools
 	@DEB=1 base/kernel.sh config-$(or $(CONFIG),debian-cloud)
-	@mkdir -p build/tools
 	@$(MAKE) -s -C tools/pti deb OUT=$(CURDIR)/build/tools
 
 deb-test: deb ## install it in a Debian root, boot that to a login, isolated (as root)

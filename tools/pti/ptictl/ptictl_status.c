@@ -365,6 +365,13 @@ static enum exit_status run_status(int argc, char **argv)
 	if (status == EXIT_WRONG && !s.here && !s.meltdown[0])
 		return status;
 
+	/* A word of a later kernel: what it means is not known. */
+	if (s.text[STATE][0] && strcmp(s.text[STATE], "on") && strcmp(s.text[STATE], "off")) {
+		complain("state says '%s', which this version does not know", s.text[STATE]);
+		if (status == EXIT_GOOD)
+			status = EXIT_WRONG;
+	}
+
 	sentence = verdict(&s, &wrong);
 	if (json)
 		tell_json(&s);

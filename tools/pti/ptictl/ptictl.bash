@@ -19,13 +19,16 @@ _ptictl()
 		# "--sysfs=DIR" is three words here, if "=" parts them
 		if [[ $word == --sysfs=* ]]; then
 			mapfile -t COMPREPLY < <(compgen -P --sysfs= -d -- "${word#--sysfs=}")
+			compopt -o filenames 2>/dev/null
 			return
 		elif [[ $word == = && $before == --sysfs ]]; then
 			mapfile -t COMPREPLY < <(compgen -d --)
+			compopt -o filenames 2>/dev/null
 			return
 		elif [[ $before == --sysfs || $before == -s ||
 			( $before == = && ${COMP_WORDS[COMP_CWORD-2]} == --sysfs ) ]]; then
 			mapfile -t COMPREPLY < <(compgen -d -- "$word")
+			compopt -o filenames 2>/dev/null
 			return
 		fi
 		words='--json --sysfs= --help' ;;
