@@ -59,7 +59,7 @@ SYM_CODE_START(\head)
 	 * tell: something else may have come first, and have left the kernel page table.
 	 */
 	mov	(\words - 3)*8(%rsp), %rax
-	lea	__entry_text_start(%rip), %rdx
+	MOV_REDO_START %rdx
 	cmp	%rdx, %rax
 	jb	.Lmove_\@
 	lea	__entry_text_end(%rip), %rdx

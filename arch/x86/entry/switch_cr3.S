@@ -40,6 +40,37 @@
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
 
+/*
+ * Have pti_switch.c know of an alternative, from \from to here, which is on the way to or from user
+ * mode and on no other: with isolation off in the running system, it is what the base has there. \fence:
+ * that is the fence behind SWAPGS, if the CPU needs one.
+ */
+.macro PTI_SITE from:req fence=0
+#ifdef CONFIG_PTI_SWITCH
+.Lend_\@:
+	.pushsection .pti_sites, "a"
+	.long	\from - .
+	.byte	.Lend_\@ - \from, \fence
+	.balign	8
+	.popsection
+#endif
+.endm
+.macro PTI_SITE_LABEL label:req
+#ifdef CONFIG_PTI_SWITCH
+\label:
+	ANNOTATE_NOENDBR
+#endif
+.endm
+
+/* Where the search for a tail that was interrupted begins: behind all code, if none can be. */
+.macro MOV_REDO_START reg:req
+#ifdef CONFIG_PTI_SWITCH
+	mov	pti_redo_start(%rip), \reg
+#else
+	lea	__entry_text_start(%rip), \reg
+#endif
+.endm
+
 /* The base's ALTERNATIVE_3 is for C alone. */
 .macro ISOLATED_ALTERNATIVE_3 oldinstr new1:req flag1:req new2:req flag2:req new3:req flag3:req
 	__ALTERNATIVE(__ALTERNATIVE(__ALTERNATIVE(\oldinstr, \new1, \flag1),
@@ -120,15 +151,19 @@
 	TO_KERNEL_CR3 \scratch_reg pcid=\pcid
 .endm
 .macro SWITCH_TO_KERNEL_CR3_IF_LDT scratch_reg:req no_ldt:req
+	PTI_SITE_LABEL .Lsite_\@
 	ALTERNATIVE_2 "",						     \
 		"TO_KERNEL_CR3_IF_LDT \scratch_reg \no_ldt pcid=0", X86_FEATURE_PTI, \
 		"TO_KERNEL_CR3_IF_LDT \scratch_reg \no_ldt pcid=1", X86_FEATURE_PTI_PCID
+	PTI_SITE .Lsite_\@
 .endm
 
 .macro SWITCH_TO_USER_CR3 scratch_reg:req
+	PTI_SITE_LABEL .Lsite_\@
 	ALTERNATIVE_2 "",						     \
 		"TO_USER_CR3 \scratch_reg pcid=0 pad=1", X86_FEATURE_PTI,    \
 		"TO_USER_CR3 \scratch_reg pcid=1", X86_FEATURE_PTI_PCID
+	PTI_SITE .Lsite_\@
 .endm
 
 /*
@@ -147,9 +182,11 @@
 	.endif
 .endm
 .macro FENCE_OR_SWITCH_TO_KERNEL_CR3 scratch_reg:req then
+	PTI_SITE_LABEL .Lsite_\@
 	ISOLATED_ALTERNATIVE_3 "", "lfence", X86_FEATURE_FENCE_SWAPGS_USER,  \
 		"SWITCH_AND_GO \scratch_reg pcid=0 then=\then", X86_FEATURE_PTI, \
 		"SWITCH_AND_GO \scratch_reg pcid=1 then=\then", X86_FEATURE_PTI_PCID
+	PTI_SITE .Lsite_\@, fence=1
 .endm
 
 /*
@@ -157,30 +194,38 @@
  *	entry from user mode.
  */
 .macro JMP_RETURN_TO_USERMODE
+	PTI_SITE_LABEL .Lsite_\@
 	ALTERNATIVE_2 "jmp swapgs_restore_regs_and_return_to_usermode",	     \
 		"jmp isolated_return_to_usermode", X86_FEATURE_PTI,	     \
 		"jmp isolated_return_to_usermode_pcid", X86_FEATURE_PTI_PCID
+	PTI_SITE .Lsite_\@
 .endm
 .macro JMP_RETURN_TO_USERMODE_OR other:req flag:req
+	PTI_SITE_LABEL .Lsite_\@
 	ISOLATED_ALTERNATIVE_3 "jmp swapgs_restore_regs_and_return_to_usermode", \
 		"jmp \other", \flag,					     \
 		"jmp isolated_return_to_usermode", X86_FEATURE_PTI,	     \
 		"jmp isolated_return_to_usermode_pcid", X86_FEATURE_PTI_PCID
+	PTI_SITE .Lsite_\@
 .endm
 
 /* Likewise, with AL telling whether SYSRET will do; if it does, this is passed. */
 .macro TEST_SYSRET isolated:req
+	PTI_SITE_LABEL .Lsite_\@
 	ISOLATED_ALTERNATIVE_3 "testb %al, %al; jz swapgs_restore_regs_and_return_to_usermode", \
 		"jmp swapgs_restore_regs_and_return_to_usermode", X86_FEATURE_XENPV, \
 		"jmp \isolated", X86_FEATURE_PTI,			     \
 		"jmp \isolated\()_pcid", X86_FEATURE_PTI_PCID
+	PTI_SITE .Lsite_\@
 .endm
 
 /* The same for a 32-bit system call by SYSENTER. */
 .macro JMP_SYSRET32
+	PTI_SITE_LABEL .Lsite_\@
 	ALTERNATIVE_2 "jmp sysret32_from_system_call",			     \
 		"jmp isolated_sysretl", X86_FEATURE_PTI,		     \
 		"jmp isolated_sysretl_pcid", X86_FEATURE_PTI_PCID
+	PTI_SITE .Lsite_\@
 .endm
 
 /*

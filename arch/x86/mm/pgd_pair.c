@@ -17,6 +17,13 @@
 
 static_assert(PAGE_SIZE << PGD_PAIR_ORDER == 2 << PTI_USER_ROOT_BIT);
 
+/* What the kernel's copy of a user entry gets: it depends on which root user mode runs on. */
+#ifdef CONFIG_PTI_SWITCH
+static pteval_t pgd_mirror_nx __read_mostly;
+#else
+#define pgd_mirror_nx	(PGD_MIRROR_NX & __supported_pte_mask)
+#endif
+
 /*
  * The mark of a pair is in the page descriptor of its kernel root: the address
  * of the user root, plus one. Others store orders or page addresses in
@@ -127,7 +134,7 @@ void pgd_pair_free(pgd_t *pgd)
  *   the kernel's own and is not shown.
  * - The kernel's copy is not executable. Whatever returns to user mode without
  *   switching CR3 then faults on its first instruction instead of running with
- *   the kernel mapped.
+ *   the kernel mapped. It is executable while isolation is switched off.
  *
  * Context: as for pgd_mirror(). Warns once of a user entry that is set in a root
  * without a pair: user mode cannot run on that one.
@@ -151,7 +158,45 @@ pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd)
 	WRITE_ONCE(pgd_pair_user_root(root)[slot], user ? pgd : __pgd(0));
 
 	if (user)
-		pgd = __pgd(pgd_val(pgd) | (PGD_MIRROR_NX & __supported_pte_mask));
+		pgd = __pgd(pgd_val(pgd) | pgd_mirror_nx);
 
 	return pgd;
 }
+
+#ifdef CONFIG_PTI_SWITCH
+/* Entries of the kernel's own in the user half are not mirrored, and stay as they are. */
+static void pgd_pair_set_nx_in(pgd_t *pgd)
+{
+	pgd_t *user = pgd_pair_user_root(pgd);
+	unsigned int slot;
+
+	for (slot = 0; slot < PTRS_PER_PGD / 2; slot++) {
+		if (pgd_val(user[slot]))
+			WRITE_ONCE(pgd[slot], __pgd((pgd_val(pgd[slot]) & ~PGD_MIRROR_NX) |
+						    pgd_mirror_nx));
+	}
+}
+
+/**
+ * pgd_pair_set_nx() - is user mode to run on the user roots, or on the kernel roots?
+ * @nx: on the user roots: kernel roots get a user half that is not executable
+ *
+ * User roots have what they have to at all times. Whoever sets an entry cannot be
+ * preempted between __pgd_mirror() and the write, for each does so with a spinlock held.
+ *
+ * Context: boot, one CPU; or stop_machine(), once. The caller flushes.
+ */
+void pgd_pair_set_nx(bool nx)
+{
+	struct page *page;
+
+	pgd_mirror_nx = nx ? PGD_MIRROR_NX & __supported_pte_mask : 0;
+
+	spin_lock(&pgd_lock);
+	list_for_each_entry(page, &pgd_list, lru) {
+		if (pgd_has_pair(page_address(page)))
+			pgd_pair_set_nx_in(page_address(page));
+	}
+	spin_unlock(&pgd_lock);
+}
+#endif

@@ -34,6 +34,7 @@
 
 #include "pti_exposure.h"
 #include "pti_mode.h"
+#include "pti_switch.h"
 
 /* The policy table may be gone when these are exposed. */
 static struct pti_runtime pti_runtime_rows[PTI_NR_RUNTIME_ROWS] __ro_after_init;
@@ -451,6 +452,7 @@ void __init pti_init(void)
 		bytes = pti_exposed_bytes();
 		if (boot_cpu_has(X86_FEATURE_PCID))
 			setup_force_cpu_cap(X86_FEATURE_PTI_PCID);
+		pti_switch_save();
 	}
 
 	pti_report(bytes);

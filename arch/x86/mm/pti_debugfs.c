@@ -15,8 +15,10 @@
 #include <linux/pgtable.h>
 #include <linux/seq_file.h>
 
+#include <asm/pti_switch.h>
+
 #include "pti_exposure.h"
-#include "pti_mode.h"
+#include "pti_switch.h"
 
 static unsigned long show_range(struct seq_file *m, const struct pti_row *row, int cpu)
 {
@@ -46,13 +48,13 @@ static int pti_exposure_show(struct seq_file *m, void *unused)
 	unsigned long pages = 0;
 	int cpu;
 
-	if (!cpu_feature_enabled(X86_FEATURE_PTI)) {
+	if (!pti_isolates()) {
 		seq_printf(m, "isolation is off (%s): user page tables are the kernel's\n",
-			   pti_reason_texts[pti_reason]);
+			   pti_why());
 		return 0;
 	}
 
-	seq_printf(m, "isolation is on (%s)\n", pti_reason_texts[pti_reason]);
+	seq_printf(m, "isolation is on (%s)\n", pti_why());
 	for (row = pti_rows; row < pti_rows + pti_nr_rows; row++) {
 		for_each_possible_cpu(cpu) {
 			pages += show_range(m, row, cpu);

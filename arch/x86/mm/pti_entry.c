@@ -12,6 +12,7 @@
 #include <asm/current.h>
 #include <asm/nospec-branch.h>
 #include <asm/pti_entry.h>
+#include <asm/pti_switch.h>
 #include <asm/pti_text.h>
 #include <asm/sections.h>
 
@@ -23,6 +24,15 @@ static noinline bool meets(unsigned long addr, unsigned long end, const void *st
 	/* As numbers: both may be below zero, or wrap. */
 	return addr - (unsigned long)start < size || (unsigned long)start - addr <= end - addr;
 }
+
+#ifdef CONFIG_PTI_SWITCH
+static bool pti_entry_uses_switch(unsigned long addr, unsigned long end)
+{
+	return meets(addr, end, &pti_redo_start, sizeof(pti_redo_start));
+}
+#else
+#define pti_entry_uses_switch(addr, end)	false
+#endif
 
 /**
  * pti_entry_uses() - do entries or exits use memory in a range?
@@ -39,6 +49,7 @@ static noinline bool meets(unsigned long addr, unsigned long end, const void *st
  *				where the thread stack is
  *	fixed_percpu_data	exc_debug_kernel() may have a stack canary
  *
+ *	pti_redo_start		says whether its entry may
  *	isolated_redo_table	its entry may look up in it where a tail goes on, to the
  *				word behind its end
  *
@@ -72,6 +83,7 @@ bool pti_entry_uses(unsigned long addr, unsigned long end)
 	return meets(addr, end, &x86_pred_cmd, sizeof(x86_pred_cmd)) ||
 	       (cpu_feature_enabled(X86_FEATURE_PTI) &&
 		meets(addr, end, (void *)ESPFIX_BASE_ADDR, P4D_SIZE)) ||
+	       pti_entry_uses_switch(addr, end) ||
 	       meets(addr, end, isolated_redo_table,
 		     isolated_redo_table_end - isolated_redo_table + sizeof(long)) ||
 	       meets(addr, end, __entry_text_start, __entry_text_end - __entry_text_start);

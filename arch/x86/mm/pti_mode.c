@@ -9,6 +9,7 @@
  */
 #define pr_fmt(fmt) "Kernel/User page tables isolation: " fmt
 
+#include <linux/array_size.h>
 #include <linux/cpu.h>
 #include <linux/cpufeature.h>
 #include <linux/init.h>
@@ -24,6 +25,7 @@
 
 #include "pti_exposure.h"
 #include "pti_mode.h"
+#include "pti_switch.h"
 
 enum pti_mode pti_mode __pti_asked;
 
@@ -46,23 +48,35 @@ const char *const pti_reason_texts[] __pti_bootconst = {
 	[PTI_NO_PAIR]		= "the kernel's root is not the first of a pair",
 	[PTI_NO_MEMORY]		= "no memory for the exposure",
 	[PTI_NO_EXPOSURE]	= "the exposure could not be built",
+	[PTI_BY_SWITCH]		= "switched at run time",
 };
 
 static int __init pti_param(char *arg)
 {
-	if (arg && !strcmp(arg, "auto")) {
-		pti_mode = PTI_AUTO;
-		pti_reason = PTI_BY_AUTO;
-	} else if (arg && !strcmp(arg, "on")) {
-		pti_mode = PTI_ON;
-		pti_reason = PTI_BY_ON;
-	} else if (arg && !strcmp(arg, "off")) {
-		pti_mode = PTI_OFF;
-		pti_reason = PTI_BY_OFF;
-	} else {
-		pr_warn("pti=%s is unknown and ignored; use on, off or auto\n", arg ?: "");
+	static const struct {
+		const char	*name;
+		enum pti_reason	reason;
+		enum pti_mode	mode;
+	} modes[] __initconst = {
+		{ "auto",	PTI_BY_AUTO,	PTI_AUTO },
+		{ "on",		PTI_BY_ON,	PTI_ON },
+		{ "off",	PTI_BY_OFF,	PTI_OFF },
+	};
+	const char *text = arg ?: "";
+	size_t len = strcspn(text, ",");
+	const char *option = text[len] ? text + len + 1 : NULL;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		if (strlen(modes[i].name) == len && !strncmp(text, modes[i].name, len) &&
+		    pti_switch_param(option)) {
+			pti_mode = modes[i].mode;
+			pti_reason = modes[i].reason;
+			return 0;
+		}
 	}
 
+	pr_warn("pti=%s is unknown and ignored; use on, off or auto\n", text);
 	return 0;
 }
 early_param("pti", pti_param);
@@ -75,6 +89,7 @@ static int __init nopti_param(char *arg)
 		return 0;
 	}
 
+	pti_switch_param(NULL);
 	pti_mode = PTI_OFF;
 	pti_reason = PTI_BY_NOPTI;
 	return 0;
@@ -104,6 +119,18 @@ static bool __init pti_wanted(void)
 	return false;
 }
 
+/* Pairs of roots, to switch isolation on later, although it is not wanted now. */
+static bool __init pti_pairs_wanted(void)
+{
+	if (!pti_switch_keeps_pairs() || hypervisor_is_type(X86_HYPER_XEN_PV))
+		return false;
+	if (cpu_mitigations_off()) {
+		pti_reason = PTI_BY_MITIGATIONS;
+		return false;
+	}
+	return true;
+}
+
 /*
  * The early mappings of image and fixmap have global leaves. A global TLB entry
  * made by kernel mode stays usable in user mode, so none may remain that the user
@@ -130,8 +157,12 @@ static void __init pti_drop_early_global(void)
  */
 void __init pti_decide(void)
 {
-	if (!pti_wanted())
+	bool isolate = pti_wanted();
+
+	if (!isolate && !pti_pairs_wanted())
 		return;
+
+	pti_switch_decided(true, isolate);
 
 	setup_force_cpu_cap(X86_FEATURE_PTI);
 	pti_heads = true;
@@ -164,6 +195,7 @@ void __init pti_give_up(enum pti_reason reason)
 		load_cr3(swapper_pg_dir);
 		cr4_clear_bits(X86_CR4_PCIDE);
 	}
+	pti_switch_decided(false, false);
 	/* System calls have isolated heads by now. */
 	syscall_init();
 	pti_reason = reason;
@@ -179,6 +211,11 @@ void __init pti_report(unsigned long bytes)
 {
 	if (!boot_cpu_has(X86_FEATURE_PTI)) {
 		pr_info("disabled (%s)\n", pti_reason_texts[pti_reason]);
+		return;
+	}
+	if (pti_switch_starts_off()) {
+		pr_info("disabled (%s), can be switched on, %lu bytes exposed then\n",
+			pti_reason_texts[pti_reason], bytes);
 		return;
 	}
 

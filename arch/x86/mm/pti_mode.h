@@ -32,6 +32,7 @@ enum pti_mode {
  * @PTI_NO_PAIR: the static roots do not lie as a pair does
  * @PTI_NO_MEMORY: page tables of the exposure could not be allocated
  * @PTI_NO_EXPOSURE: a row of the policy table does not fit what the kernel maps
+ * @PTI_BY_SWITCH: who runs the system, after boot; never in pti_reason
  *
  * Each has a text in pti_reason_texts[], which is ABI.
  */
@@ -48,6 +49,7 @@ enum pti_reason {
 	PTI_NO_PAIR,
 	PTI_NO_MEMORY,
 	PTI_NO_EXPOSURE,
+	PTI_BY_SWITCH,
 };
 
 /* What the command line asked for is of interest after boot to sysfs alone. */

@@ -136,7 +136,7 @@ static bool agrees(const struct walked *w, const struct set *s)
 	size_t i;
 
 	if (w->set.thunk != s->thunk || w->set.pti != s->pti || w->set.pcid != s->pcid ||
-	    w->set.fence != s->fence || w->set.ibt != s->ibt)
+	    w->set.fence != s->fence || w->set.ibt != s->ibt || w->set.off != s->off)
 		return false;
 	for (i = 0; i < sizeof(w->met); i++)
 		if ((w->set.has[i] ^ s->has[i]) & w->met[i])

@@ -241,6 +241,7 @@ struct set {
 	bool its;		/* only those in the lower half of a cache line are not */
 	bool ibt;		/* where the CPU enters the kernel, ENDBR64 must stand */
 	bool pti, pcid, fence;
+	bool off;		/* isolation is switched off in the running system */
 };
 
 extern struct set *cur;		/* what the code is patched for */
@@ -259,6 +260,7 @@ const char *insn_text(const cs_insn *in);	/* AT&T syntax */
 bool return_site(__u64 ip);
 bool returns_in(__u64 from, __u64 size);	/* as compiled code does, by a thunk */
 bool endbr_sealed(__u64 ip);
+bool switch_sites(void);			/* the kernel has sites for that */
 extern __u8 met[MAX_FEATURES / 8];		/* features that sites asked for since cleared */
 
 /* entry_check_alt.c, for planted breaks: the replacements of an address range */

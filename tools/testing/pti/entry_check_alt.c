@@ -41,6 +41,11 @@ static struct alt *alts;
 static size_t nalts;
 static __u64 *returns, *seals;
 static size_t nreturns, nseals;
+
+/* Where pti_switch.c has what no CPU with X86_FEATURE_PTI would have, while it is off */
+static __u64 *switched;
+static size_t nswitched;
+static int pti, pti_pcid;
 static char *names[MAX_FEATURES];
 static struct decoded cache[1 << DECODED_BITS];
 static csh cs, att;
@@ -182,6 +187,33 @@ static size_t places_read(const char *section, __u64 **to)
 	return n;
 }
 
+/* struct pti_site of pti_switch.c; each is an alternative, from begin to end */
+static void switch_read(void)
+{
+	const struct section *s = image_section(".pti_sites");
+	size_t i, j;
+	__s32 by;
+
+	pti = feature("PTI");
+	pti_pcid = feature("PTI_PCID");
+	switched = calloc(s ? s->size / 8 + 1 : 1, sizeof(*switched));
+	for (i = 0; s && s->data && i + 8 <= s->size; i += 8) {
+		memcpy(&by, s->data + i, 4);
+		switched[nswitched++] = s->addr + i + by;
+		for (j = 0; j < nalts && alts[j].instr != s->addr + i + by; j++)
+			;
+		if (j == nalts || alts[j].instrlen != s->data[i + 4])
+			cannot("%s: %s, in .pti_sites, is no alternative of %u bytes", img.file,
+			       place(s->addr + i + by), s->data[i + 4]);
+	}
+	qsort(switched, nswitched, sizeof(*switched), by_value);
+}
+
+bool switch_sites(void)
+{
+	return nswitched;
+}
+
 void alt_read(void)
 {
 	const struct section *s = image_section(".altinstructions");
@@ -228,6 +260,7 @@ void alt_read(void)
 			alts[i - 1].instrlen = alts[i].instrlen;
 	nreturns = places_read(".return_sites", &returns);
 	nseals = places_read(".ibt_endbr_seal", &seals);
+	switch_read();
 }
 
 bool return_site(__u64 ip)
@@ -299,9 +332,12 @@ static const struct alt *site_at(__u64 ip)
 static const struct alt *chosen(const struct alt *a)
 {
 	const struct alt *which = NULL, *first = a;
+	bool off = cur->off && bsearch(&a->instr, switched, nswitched, sizeof(*switched), by_value);
 
 	for (; a < alts + nalts && a->instr == first->instr; a++) {
 		met[a->feature / 8] |= 1 << a->feature % 8;
+		if (off && (a->feature == pti || a->feature == pti_pcid))
+			continue;
 		if (set_has(cur, a->feature) != a->not)
 			which = a;
 	}

@@ -17,6 +17,7 @@ struct choice {
 	const char *features[6];
 	const char *thunk;	/* where returns go, NULL: plain */
 	bool ibt;		/* only of a kernel that was built with ENDBRs */
+	bool off;		/* only of one that can be switched, and is */
 };
 
 #define MAX_CHOICES	16
@@ -24,6 +25,7 @@ struct choice {
 #define CHOICE(n, ...)		{ .name = n, .features = { __VA_ARGS__ } }
 #define THUNK(n, t, ...)	{ .name = n, .thunk = t, .features = { __VA_ARGS__ } }
 #define WITH_IBT(n, ...)	{ .name = n, .ibt = true, .features = { __VA_ARGS__ } }
+#define SWITCHED_OFF(n, ...)	{ .name = n, .off = true, .features = { __VA_ARGS__ } }
 
 static const struct {
 	struct choice choice[MAX_CHOICES];
@@ -34,8 +36,11 @@ static const struct {
 		CHOICE("pti", "PTI"),
 		CHOICE("pti,pcid", "PTI", "PCID", "PTI_PCID"),
 		CHOICE("pti,pcid,invpcid", "PTI", "PCID", "PTI_PCID", "INVPCID"),
+		/* pti_switch.c */
+		SWITCHED_OFF("off", "PTI"),
+		SWITCHED_OFF("off,pcid", "PTI", "PCID", "PTI_PCID"),
 	} },
-	{ {	/* bugs.c: spectre_v1; the user's fence only where no CR3 write does it */
+	{ {	/* bugs.c: spectre_v1; the user's fence only where no CR3 write does it at all times */
 		CHOICE(""),
 		CHOICE("swapgs", "FENCE_SWAPGS_KERNEL"),
 	} },
@@ -100,6 +105,8 @@ static const char *lacks(const struct choice *c)
 	const struct symbol *s = c->thunk ? symbol_find(&img.syms, c->thunk) : NULL;
 	static char text[128];
 
+	if (c->off && !switch_sites())
+		return "it was built without CONFIG_PTI_SWITCH";
 	if (c->ibt && !image_section(".ibt_endbr_seal"))
 		return "it was built without CONFIG_X86_KERNEL_IBT";
 	if (!c->thunk || (s && !returns_in(s->addr, s->size)))
@@ -151,6 +158,7 @@ static void choose(struct set *s, const struct choice *c)
 		s->its = !strcmp(c->thunk, "its_return_thunk");
 	}
 	s->ibt |= c->ibt;
+	s->off |= c->off;
 }
 
 /* All of them but those that are left out */
@@ -170,10 +178,10 @@ size_t sets_make(struct set **sets)
 			choose(&s, &columns[c].choice[at[c]]);
 		for (i = 0; i < ARRAY_SIZE(always); i++)
 			set_feature(&s, feature(always[i]));
-		s.pti = set_has(&s, feature("PTI"));
+		s.pti = set_has(&s, feature("PTI")) && !s.off;
 		s.pcid = s.pti && set_has(&s, feature("PCID"));
 		s.fence = set_has(&s, feature("FENCE_SWAPGS_KERNEL"));
-		if (s.fence && !s.pti)
+		if (s.fence && (!s.pti || switch_sites()))
 			set_feature(&s, feature("FENCE_SWAPGS_USER"));
 		if (there) {
 			*sets = grow(*sets, n, sizeof(**sets));

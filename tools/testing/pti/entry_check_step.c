@@ -209,6 +209,8 @@ static struct value load(const struct state *st, const struct loc *l, int size)
 			       val(V_RIP, 0, 0) :
 			       val(V_CONST, 0, *(const __u64 *)image_at(l->at, 8));
 		s = symbol_at(&img.syms, l->at);
+		if (s && !strcmp(s->name, "pti_redo_start"))
+			return val(V_CONST, 0, cur->off ? -1LL : (__s64)img.text_start);
 		if (s && (!strcmp(s->name, "__per_cpu_offset") ||
 			  !strcmp(s->name, "pcpu_unit_offsets")))
 			return val(V_PERCPU, 0, 0);
@@ -362,7 +364,8 @@ static enum outcome do_mov(struct state *st, const cs_insn *in)
 		return cr3_write(st, v) ? GO_ON : STOP;
 	}
 	if (op[1].type == X86_OP_REG && op[1].reg == X86_REG_CR3) {
-		if (!cur->pti)
+		/* Switched off, the heads stay that look whether they have to switch */
+		if (!cur->pti && !cur->off)
 			wrong(st, "off", "reads CR3, and isolation is off");
 		reg_write(st, op[0].reg, val(V_CR3, st->cr3.id & CR3_TABLE, 0));
 		return GO_ON;
@@ -418,6 +421,12 @@ static void compare(struct state *st, struct value a, struct value b, int size)
 
 		a = b;
 		b = c;
+	}
+	/* Nothing lies behind that */
+	if (a.kind == V_RIP && is_const(&b, -1)) {
+		st->cf = YES;
+		st->zf = NO;
+		return;
 	}
 	if (a.kind == V_RIP && b.kind == V_CONST && told_apart(b.n)) {
 		st->zf = NO;

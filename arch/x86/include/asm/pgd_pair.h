@@ -37,6 +37,7 @@
 #include <linux/gfp_types.h>
 
 #include <asm/pgtable_types.h>
+#include <asm/pti_switch.h>
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
 
@@ -64,6 +65,10 @@ bool pgd_has_pair(pgd_t *pgd);
 
 /* What mirroring adds to the kernel's copy of a user entry. */
 #define PGD_MIRROR_NX	_PAGE_NX
+
+#ifdef CONFIG_PTI_SWITCH
+void pgd_pair_set_nx(bool nx);
+#endif
 
 /*
  * A root without a pair must not look like a user root: paranoid entries go by
@@ -129,7 +134,7 @@ static inline pgd_t pgd_mirror(pgd_t *pgdp, pgd_t pgd)
  */
 static inline pgd_t *pgd_in_user_mode(pgd_t *pgd)
 {
-	return cpu_feature_enabled(X86_FEATURE_PTI) ? pgd_pair_user_root(pgd) : pgd;
+	return pti_isolates() ? pgd_pair_user_root(pgd) : pgd;
 }
 
 /**

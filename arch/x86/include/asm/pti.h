@@ -16,6 +16,8 @@
  *   arch/x86/mm/pti_entry.c		what entries use, and no breakpoint may be set on
  *   arch/x86/mm/pti_ldt.c		the LDT of a process
  *   arch/x86/mm/pti_mode.c		the decision at boot, and the status
+ *   arch/x86/mm/pti_switch.c		the change of it in the running system
+ *   asm/pti_switch.h, pti_sync.h	what is so now
  *   arch/x86/mm/pti_debugfs.c		the exposure, for people to read
  *   arch/x86/mm/pti_audit.c		what one process shows, for tools
  *   arch/x86/mm/pti_audit_walk.c	the walk that finds it
@@ -40,6 +42,8 @@
 
 #include <linux/types.h>
 
+#include <asm/pti_switch.h>
+
 /**
  * enum pti_runtime_row - rows of the exposure that come and go
  * @PTI_DS_BUFFERS: BTS and PEBS buffers in a CPU's cpu_entry_area
@@ -60,7 +64,7 @@ enum pti_runtime_row {
 
 /* For the header of an oops: one more string behind the last. */
 #define PTI_OOPS_FORMAT		"%s"
-#define PTI_OOPS_ARGS(last)	last, boot_cpu_has(X86_FEATURE_PTI) ? " PTI" : " NOPTI"
+#define PTI_OOPS_ARGS(last)	last, pti_isolates() ? " PTI" : " NOPTI"
 
 /*
  * Decided at boot for good: NMI, #MC, #DB and #DF have isolated heads and trampolines, also

@@ -15,6 +15,7 @@
 
 #include <asm/cpu_entry_area.h>
 #include <asm/pti.h>
+#include <asm/pti_switch.h>
 #include <asm/pti_text.h>
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
@@ -31,7 +32,7 @@ asmlinkage void isolated_exc_double_fault(void);
  * Evaluates to the address of the isolated head or of the base's entry.
  */
 #define pti_head(name)						\
-	(cpu_feature_enabled(X86_FEATURE_PTI) ?			\
+	(pti_isolates() ?					\
 	 (unsigned long)isolated_##name : (unsigned long)entry_##name)
 
 /*
