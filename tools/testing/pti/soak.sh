@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Soak the debug configuration of configs.txt under Debian's stress-ng, CPU
-# hotplug, LDTs and perf (guest/soak.sh); the log must hold no report.
+# hotplug, LDTs and perf (guest/soak.sh), isolation switched off and on meanwhile; the
+# log must hold no report.
 
 usage()
 {
@@ -74,7 +75,7 @@ done
 name=soak-$model
 append=pti=on
 nmis=0
-loops="sample_64:5 ldt_64:10,entry_syscall_64:300,mm_procs_64:3"
+loops="sample_64:5 toggle.sh:50 ldt_64:10,entry_syscall_64:300,mm_procs_64:3"
 set --
 if [ "$load" ]; then
 	name=load-$model
@@ -112,6 +113,12 @@ wait "$child" || rc=$?
 child=
 guest_text <"$logs/$name.log" >"$tmp/text"
 grep -E '^(ok|not ok|# [A-Z].* before|# [0-9]* stressors|# .* ended with|# NMIs|# attach )' "$tmp/text" || :
+changes=$(tr -d "\r" <"$logs/$name.log" | grep -c "isolation: switched o.* by toggle.sh" || :)
+echo "isolation was switched $changes times"
+if [ "$changes" -lt $((seconds / $((cpus == 1 ? 20 : 2)))) ]; then
+	echo "not ok - too few changes show nothing"
+	[ "$rc" != 0 ] || rc=1
+fi
 taken=$(awk '/^# NMIs by CPU:/ { for (i = 5; i <= NF; i++) n += $i } END { print n + 0 }' "$tmp/text")
 [ "$nmis" = 0 ] || echo "$taken NMIs taken over all CPUs, $nmis are demanded; $((taken / (seconds ? seconds : 1))) a second"
 if [ "$taken" -lt "$nmis" ]; then

@@ -101,6 +101,8 @@ trap 'exit 143' TERM HUP
 	function trim(s) { gsub(/^[ \t]+|[ \t]+$/, "", s); return s }
 	# What the kernel must decide, by the parameters and the CPU.
 	function status(model, cpus, par,	state, levels, pcid, invpcid, reason, bogus, n, word) {
+		# What is behind the comma does not change the decision (pti_switch.c).
+		gsub(/,(switchable|lock)( |$)/, " ", par)
 		state = affected[model] == "yes" ? "on" : "off"
 		if (par ~ /(^| )(nopti|pti=off|mitigations=off)( |$)/)
 			state = "off"

@@ -234,6 +234,8 @@ static bool complete(const struct session *s, FILE *f)
 		fprintf(f, "never learnt where CPU areas, per-CPU memory and the image are\n");
 	fprintf(f, "%u stops; CPUs in user mode %u times, in kernel mode %u times\n",
 		st->stops, st->user, st->kernel);
+	if (st->off)
+		fprintf(f, "%u of the stops while isolation was switched off\n", st->off);
 	if (s->wanted) {
 		fprintf(f, "%u comparisons at random instants, of %u; %u more stops %s\n",
 			st->compared, s->wanted, s->unread, "with a CPU outside of 64-bit mode");

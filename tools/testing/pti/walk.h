@@ -252,6 +252,7 @@ struct row_stats {
 
 struct stats {
 	unsigned int stops, user, kernel;
+	unsigned int off;		/* of the stops: while isolation was switched off */
 	unsigned int compared;		/* stops with a CPU in user mode on a pair */
 	unsigned int user_on[MAX_CPUS];
 	/* by PCID: CPUs in user mode on the user table, in kernel mode on the kernel's */

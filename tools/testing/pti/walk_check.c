@@ -581,6 +581,26 @@ static bool seen_before(const struct cpu_state *cpus, int cpu)
 }
 
 /* Everything that can be said about the machine as it stands */
+/*
+ * Whether isolation is switched off in the running system: user mode runs on the kernel page
+ * tables then, and there is nothing to compare. It changes while no CPU is in user mode.
+ */
+static bool switched_off(struct audit *a, const struct cpu_state *cpus, int n)
+{
+	const struct symbol *s = symbol_find(&a->syms, "pti_isolating");
+	__u8 on = 1;
+	int i;
+
+	if (!a->load || !s || !guest_read_va(&a->guest, a->facts.levels,
+					       cpus[0].cr3 & PTE_ADDR & ~CR3_USER, s->addr + a->facts.slide,
+					       &on, sizeof(on)) || on)
+		return false;
+	for (i = 0; i < n; i++)
+		if (cpus[i].cr3 & CR3_USER)
+			finding(a, F_CR3, "switched off, bit 12 of CR3 is set");
+	return true;
+}
+
 void check_stop(struct audit *a, const struct cpu_state *cpus, int n)
 {
 	bool compared = false;
@@ -594,6 +614,10 @@ void check_stop(struct audit *a, const struct cpu_state *cpus, int n)
 		}
 	}
 	a->stats.stops++;
+	if (switched_off(a, cpus, n)) {
+		a->stats.off++;
+		return;
+	}
 	facts_hold(a, cpus, n);
 	a->ports_must = ports_in_use(a, cpus, n);
 	for (i = 0; i < n; i++) {

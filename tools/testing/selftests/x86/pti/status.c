@@ -17,6 +17,7 @@
 #include "common.h"
 
 #define SYSFS	"/sys/devices/system/cpu/vulnerabilities/meltdown"
+#define ENABLED	"/sys/kernel/debug/x86/pti_enabled"
 #define PREFIX	"page tables isolation: "
 #define STATUS	"/sys/devices/system/cpu/pti"
 #define EXPOSURE "/sys/kernel/debug/x86/pti_exposure"
@@ -31,6 +32,16 @@ static char log_text[1 << 18];
 static char odd_value[64];	/* a word that the kernel cannot know, as it names it */
 static char off_word[16];	/* the word that turned it off */
 
+/* pti=off,switchable and pti=on,lock decide nothing more, where they mean something. */
+static void strip_option(char *word)
+{
+	char *option = strchr(word, ',');
+
+	if (option && !strncmp(word, "pti=", 4) && !access(ENABLED, F_OK) &&
+	    (!strcmp(option, ",switchable") || !strcmp(option, ",lock")))
+		*option = 0;
+}
+
 /* What the command line asks for.  The last word wins. */
 static enum wanted command_line(void)
 {
@@ -43,6 +54,7 @@ static enum wanted command_line(void)
 		ksft_exit_skip("no /proc/cmdline\n");
 	for (word = strtok_r(line, PTI_BLANKS, &save); word;
 	     word = strtok_r(NULL, PTI_BLANKS, &save)) {
+		strip_option(word);
 		if (!strcmp(word, "nopti") || !strcmp(word, "pti=off")) {
 			wanted = OFF;
 			snprintf(off_word, sizeof(off_word), "%s", word);
