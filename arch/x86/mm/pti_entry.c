@@ -31,7 +31,10 @@ static bool pti_entry_uses_switch(unsigned long addr, unsigned long end)
 	return meets(addr, end, &pti_redo_start, sizeof(pti_redo_start));
 }
 #else
-#define pti_entry_uses_switch(addr, end)	false
+static bool pti_entry_uses_switch(unsigned long addr, unsigned long end)
+{
+	return false;
+}
 #endif
 
 /**

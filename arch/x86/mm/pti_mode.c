@@ -51,13 +51,16 @@ const char *const pti_reason_texts[] __pti_bootconst = {
 	[PTI_BY_SWITCH]		= "switched at run time",
 };
 
+/* A mode, as the command line has it. */
+struct pti_word {
+	const char	*name;
+	enum pti_reason	reason;
+	enum pti_mode	mode;
+};
+
 static int __init pti_param(char *arg)
 {
-	static const struct {
-		const char	*name;
-		enum pti_reason	reason;
-		enum pti_mode	mode;
-	} modes[] __initconst = {
+	static const struct pti_word modes[] __initconst = {
 		{ "auto",	PTI_BY_AUTO,	PTI_AUTO },
 		{ "on",		PTI_BY_ON,	PTI_ON },
 		{ "off",	PTI_BY_OFF,	PTI_OFF },

@@ -32,6 +32,7 @@
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/init.h>
+#include <linux/kprobes.h>
 #include <linux/memory.h>
 #include <linux/mutex.h>
 #include <linux/ratelimit.h>
@@ -52,23 +53,17 @@
 #include <asm/pti_switch.h>
 #include <asm/pti_sync.h>
 #include <asm/sections.h>
+#include <asm/switch_to.h>
 #include <asm/sync_core.h>
 #include <asm/text-patching.h>
 #include <asm/tlbflush.h>
 
 #include "pti_switch.h"
 
-/* What PTI_SITE of switch_cr3.S leaves of each site; linker script: __pti_sites */
-struct pti_site {
-	s32	offset;		/* from here to the first instruction */
-	u8	len;		/* in bytes */
-	u8	fence;		/* stands in for the fence behind SWAPGS */
-	u16	unused;
-};
-
 static_assert(sizeof(struct pti_site) == 8);
 
-extern const struct pti_site __start___pti_sites[], __stop___pti_sites[];
+/* The one site that is not in entry text, where a probe is refused anyway: none may patch it. */
+NOKPROBE_SYMBOL(ret_from_fork_asm);
 
 #define PTI_MAX_SITES		16
 #define PTI_MAX_SITE_LEN	40
@@ -164,6 +159,7 @@ const char *pti_why(void)
 	return pti_reason_texts[READ_ONCE(pti_switched) ? PTI_BY_SWITCH : pti_reason];
 }
 
+#if IS_ENABLED(CONFIG_KVM)
 /**
  * pti_host_msr() - what an MSR has to have in user mode
  * @msr: its number
@@ -182,9 +178,7 @@ u64 pti_host_msr(u32 msr, u64 value)
 
 	return value;
 }
-#if IS_ENABLED(CONFIG_KVM)
 EXPORT_SYMBOL_GPL(pti_host_msr);
-#endif
 
 /**
  * pti_host_sysenter() - a head for SYSENTER that serves in each state
@@ -203,7 +197,6 @@ u64 pti_host_sysenter(u64 value)
 
 	return value;
 }
-#if IS_ENABLED(CONFIG_KVM)
 EXPORT_SYMBOL_GPL(pti_host_sysenter);
 #endif
 
@@ -215,6 +208,8 @@ static void *pti_site_address(const struct pti_site *site)
 /**
  * pti_switch_save() - keep what the base has at each site
  *
+ * What does not fit here cannot be switched.
+ *
  * Context: boot, before alternatives are applied.
  */
 void __init pti_switch_save(void)
@@ -222,9 +217,16 @@ void __init pti_switch_save(void)
 	struct pti_site_text *text = pti_site_texts;
 	const struct pti_site *site;
 
-	BUG_ON(__stop___pti_sites - __start___pti_sites > PTI_MAX_SITES);
+	if (WARN_ON_ONCE(__stop___pti_sites - __start___pti_sites > PTI_MAX_SITES)) {
+		pti_locked = true;
+		return;
+	}
+
 	for (site = __start___pti_sites; site < __stop___pti_sites; site++, text++) {
-		BUG_ON(site->len > PTI_MAX_SITE_LEN);
+		if (WARN_ON_ONCE(site->len > PTI_MAX_SITE_LEN)) {
+			pti_locked = true;
+			return;
+		}
 		memcpy(text->off, pti_site_address(site), site->len);
 	}
 }
@@ -293,7 +295,8 @@ struct pti_change {
 
 /*
  * In stop_machine(), on each CPU. The first that comes changes what all share; the others
- * flush behind that.
+ * flush behind that. Other users of the poking mm are kept out by text_mutex, and no CPU can
+ * have it loaded, as kgdb knows of its own stop.
  */
 static int pti_switch_cpu(void *data)
 {
@@ -311,8 +314,10 @@ static int pti_switch_cpu(void *data)
 		/* Those of CPUs that are away; the others come themselves. */
 		for_each_cpu_andnot(cpu, cpu_possible_mask, cpu_online_mask)
 			pti_clear_entry_stack(cpu);
+		/* Pairs with the load below: a flush has to see what changed. */
 		smp_store_release(&change->done, true);
 	} else {
+		/* Pairs with the store above. */
 		while (!smp_load_acquire(&change->done))
 			cpu_relax();
 	}
@@ -420,13 +425,13 @@ static const struct file_operations pti_enabled_fops = {
 
 static int __init pti_switch_init(void)
 {
-	if (cpu_feature_enabled(X86_FEATURE_PTI)) {
+	if (cpu_feature_enabled(X86_FEATURE_PTI) && !pti_locked)
 		pti_complete_sites();
-		if (pti_starts_off)
-			pti_switch(false);
-		else
-			static_branch_enable(&pti_exit_serialises_key);
-	}
+	if (pti_starts_off && !pti_locked)
+		pti_switch(false);
+	else if (pti_isolates())
+		static_branch_enable(&pti_exit_serialises_key);
+
 	debugfs_create_file("pti_enabled", 0600, arch_debugfs_dir, NULL, &pti_enabled_fops);
 
 	return 0;

@@ -13,6 +13,22 @@
 
 #ifdef CONFIG_PTI_SWITCH
 
+/**
+ * struct pti_site - what PTI_SITE of switch_cr3.S leaves of a site, in .pti_sites
+ * @offset: from here to its first instruction
+ * @len: in bytes
+ * @fence: it stands in for the fence behind SWAPGS
+ * @unused: zero
+ */
+struct pti_site {
+	s32	offset;
+	u8	len;
+	u8	fence;
+	u16	unused;
+};
+
+extern const struct pti_site __start___pti_sites[], __stop___pti_sites[];
+
 bool pti_switch_param(const char *option);
 bool pti_switch_keeps_pairs(void);
 void pti_switch_decided(bool pairs, bool isolate);

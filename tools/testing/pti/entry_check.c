@@ -169,7 +169,7 @@ size_t check(struct set *sets, size_t nsets)
 	for (i = 0; more && i < MAX_FEATURES; i++) {
 		if (!(all_met[i / 8] & 1 << i % 8) || set_knows(i))
 			continue;
-		for (j = 0; j < 5; j++) {
+		for (j = 0; j < sets_ways(); j++) {
 			struct set *s = &more[extra < MAX_FEATURES - 1 ? extra++ : extra];
 			size_t len;
 
@@ -257,7 +257,7 @@ int main(int argc, char **argv)
 
 	/* First of all, which addresses the entry code has to tell apart */
 	quiet = true;
-	for (i = 0; i < nsets && i < 5; i++)
+	for (i = 0; i < nsets && i < sets_ways(); i++)
 		walk_set(&sets[i]);
 	quiet = false;
 	stats = (struct walk_stats){ .insns = stats.insns };

@@ -277,6 +277,7 @@ size_t check(struct set *sets, size_t n);	/* walks them all; returns how many di
 
 /* entry_check_sets.c */
 size_t sets_make(struct set **sets);
+size_t sets_ways(void);				/* so many at the start: isolated or not */
 size_t sets_left_out(void);			/* says which, returns how many choices */
 bool set_knows(int feature);
 

@@ -116,7 +116,7 @@ static void gate_roots(const struct gate *g, struct state *out, size_t max, size
 	__u32 stack = g->ist ? (isolated ? R_TRAMPOLINE : R_IST) + g->ist : R_ENTRY;
 	int t, gs;
 
-	/* Isolated, the gates are others; those stay if isolation was given up, or is switched off */
+	/* Isolated, the gates are others, switched off too; they stay if it was given up */
 	if ((cur->pti || cur->off) && img.redo && g->ist && !isolated && g->ist <= 4)
 		return;
 

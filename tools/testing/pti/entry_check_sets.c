@@ -40,7 +40,7 @@ static const struct {
 		SWITCHED_OFF("off", "PTI"),
 		SWITCHED_OFF("off,pcid", "PTI", "PCID", "PTI_PCID"),
 	} },
-	{ {	/* bugs.c: spectre_v1; the user's fence only where no CR3 write does it at all times */
+	{ {	/* bugs.c: spectre_v1; user's fence where no CR3 write does it always */
 		CHOICE(""),
 		CHOICE("swapgs", "FENCE_SWAPGS_KERNEL"),
 	} },
@@ -121,6 +121,16 @@ static size_t choices(size_t column)
 
 	while (n < MAX_CHOICES && columns[column].choice[n].name)
 		n++;
+	return n;
+}
+
+/* The first column goes through its choices first of all */
+size_t sets_ways(void)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < choices(0); i++)
+		n += !lacks(&columns[0].choice[i]);
 	return n;
 }
 

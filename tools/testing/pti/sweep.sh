@@ -15,8 +15,9 @@ Usage: sweep.sh [OPTION...]
   --image DIR      where bzImage and vmlinux are (default: build)
   --machine NAME   only this one: intel, nofsgsbase, bhi, pcid, ibrs, ibrs-pcid, ibpb,
                    amd, amd-pcid, amd-no32, amd-pcid-no32, amd-zen2, amd-ibpb, nopti,
-                   ibrs-nopti, amd-nopti, amd-zen2-nopti or given-up (of the kernel with
-                   KUnit, in kunit of DIR); amd-ibpb is not among those of --full
+                   ibrs-nopti, amd-nopti, amd-zen2-nopti, switched-off or given-up (of
+                   the kernel with KUnit, in kunit of DIR); amd-ibpb is not among those
+                   of --full
   --paths PATTERN  only paths with such names; several are parted by |
   --kinds LIST     of nmi,mce,held,fault,int3,nested,db; trace: none
   --append "..."   kernel parameters, behind those of the machine
@@ -35,7 +36,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 all="intel nofsgsbase bhi pcid ibrs ibrs-pcid ibpb amd amd-pcid amd-no32 amd-zen2"
-all="$all amd-pcid-no32 nopti ibrs-nopti amd-nopti amd-zen2-nopti given-up"
+all="$all amd-pcid-no32 nopti ibrs-nopti amd-nopti amd-zen2-nopti"
+all="$all switched-off given-up"
 image=$build full= machines= paths= kinds=nmi limit= some= extra= plant=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -170,6 +172,13 @@ one_machine()
 		model=${1%-nopti} pti=nopti not=--not-isolated these='32-bit*|#PF|bad IRET, #GP'
 		programs="entry_syscall_32 entry_fault_64 sigctx_64"
 		[ -z "$full" ] || injected=nmi
+		;;
+	# Isolation switched off in the running system: with the heads that it has in both states.
+	switched-off)
+		pti=pti=off,switchable not=--given-up
+		these='SYSCALL, *|SYSENTER, *|int80, 64-bit code|#PF|bad IRET, #GP|espfix*|NMI, *|NMI from*|NMI in IRET*|#MC, user table|#MC in IRET*|#DB from*'
+		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 espfix_64 sigctx_64 dbg_break_64"
+		[ -z "$full" ] || injected=nmi,mce
 		;;
 	# Isolation given up at boot, for want of memory: entered by what it has put in place.
 	given-up)

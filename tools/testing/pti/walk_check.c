@@ -588,12 +588,12 @@ static bool seen_before(const struct cpu_state *cpus, int cpu)
 static bool switched_off(struct audit *a, const struct cpu_state *cpus, int n)
 {
 	const struct symbol *s = symbol_find(&a->syms, "pti_isolating");
+	__u64 root = cpus[0].cr3 & PTE_ADDR & ~CR3_USER;
 	__u8 on = 1;
 	int i;
 
-	if (!a->load || !s || !guest_read_va(&a->guest, a->facts.levels,
-					       cpus[0].cr3 & PTE_ADDR & ~CR3_USER, s->addr + a->facts.slide,
-					       &on, sizeof(on)) || on)
+	if (!a->load || !s || !guest_read_va(&a->guest, a->facts.levels, root,
+					     s->addr + a->facts.slide, &on, sizeof(on)) || on)
 		return false;
 	for (i = 0; i < n; i++)
 		if (cpus[i].cr3 & CR3_USER)

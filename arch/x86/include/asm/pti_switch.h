@@ -50,7 +50,11 @@ static inline bool pti_shows_flag(unsigned int flag)
 #else
 
 #define pti_isolates()		cpu_feature_enabled(X86_FEATURE_PTI)
-#define pti_shows_flag(flag)	true
+
+static inline bool pti_shows_flag(unsigned int flag)
+{
+	return true;
+}
 
 static inline u64 pti_host_msr(u32 msr, u64 value)
 {
