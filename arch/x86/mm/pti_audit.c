@@ -58,16 +58,19 @@
 #include <asm/cpu_entry_area.h>
 #include <asm/pgd_pair.h>
 #include <asm/pti_ldt.h>
+#include <asm/pti_switch.h>
 #include <asm/sections.h>
 
 #include "pti_audit.h"
 #include "pti_exposure.h"
-#include "pti_mode.h"
+#include "pti_switch.h"
 
 /* Of one open file. The seq_file's lock is for it, too. */
 struct audit {
 	struct pti_audit_walk	walk;
 	unsigned long		*row_pages;	/* by row and CPU: those of the mapper's tables */
+	const char		*why;		/* it was on or off, then */
+	bool			on;
 	bool			taken;
 	bool			user_root;
 	pid_t			pid;
@@ -75,9 +78,9 @@ struct audit {
 };
 
 /* Items of the text: the head, each row on each CPU, each run, the end. */
-static unsigned long nr_row_items(void)
+static unsigned long nr_row_items(const struct audit *a)
 {
-	return cpu_feature_enabled(X86_FEATURE_PTI) ? (unsigned long)pti_nr_rows * nr_cpu_ids : 0;
+	return a->on ? (unsigned long)pti_nr_rows * nr_cpu_ids : 0;
 }
 
 /* A row that is not per CPU has what the first one would have. */
@@ -98,7 +101,7 @@ static void audit_drop(struct audit *a)
 
 static int audit_count_rows(struct audit *a)
 {
-	unsigned long item, nr = nr_row_items();
+	unsigned long item, nr = nr_row_items(a);
 	const struct pti_row *row;
 	pteval_t flags;
 	int cpu;
@@ -123,7 +126,7 @@ static int audit_walk_mm(struct audit *a, struct mm_struct *mm)
 	int err;
 
 	/* All mms of processes have a pair while isolated; what has none shows everything. */
-	a->user_root = cpu_feature_enabled(X86_FEATURE_PTI) && pgd_has_pair(root);
+	a->user_root = a->on && pgd_has_pair(root);
 	if (a->user_root)
 		root = pgd_pair_user_root(root);
 
@@ -142,7 +145,11 @@ static int audit_walk_mm(struct audit *a, struct mm_struct *mm)
 /* Look at a process. On an error, what was seen before is kept. */
 static int audit_take(struct audit *a, struct task_struct *task)
 {
-	struct audit next = { .pid = task_pid_vnr(task) };
+	struct audit next = {
+		.pid = task_pid_vnr(task),
+		.on = pti_isolates(),
+		.why = pti_why(),
+	};
 	struct mm_struct *mm;
 	int err;
 
@@ -221,16 +228,13 @@ static void show_regions(struct seq_file *m)
 
 static void show_head(struct seq_file *m, const struct audit *a)
 {
-	bool on = cpu_feature_enabled(X86_FEATURE_PTI);
-
 	seq_puts(m, "pti-audit 1\n");
 	seq_printf(m, "kernel %s %s\n", init_utsname()->release, init_utsname()->version);
 	seq_printf(m, "cpus %u %u\n", num_possible_cpus(), num_online_cpus());
 	seq_printf(m, "levels %d\n", pgtable_l5_enabled() ? 5 : 4);
 	seq_printf(m, "process %d ", a->pid);
 	seq_escape_str(m, a->comm, ESCAPE_SPACE | ESCAPE_SPECIAL | ESCAPE_HEX | ESCAPE_NAP, "\\");
-	seq_printf(m, "\nisolation %s %s\n", on ? "on" : "off",
-		   pti_reason_texts[pti_reason]);
+	seq_printf(m, "\nisolation %s %s\n", a->on ? "on" : "off", a->why);
 	seq_printf(m, "root %s\n", a->user_root ? "user" : "kernel");
 	show_regions(m);
 }
@@ -325,14 +329,14 @@ static void *audit_start(struct seq_file *m, loff_t *pos)
 			return ERR_PTR(err);
 	}
 
-	return *pos < nr_row_items() + a->walk.nr + 2 ? pos : NULL;
+	return *pos < nr_row_items(a) + a->walk.nr + 2 ? pos : NULL;
 }
 
 static void *audit_next(struct seq_file *m, void *v, loff_t *pos)
 {
 	struct audit *a = m->private;
 
-	return ++*pos < nr_row_items() + a->walk.nr + 2 ? pos : NULL;
+	return ++*pos < nr_row_items(a) + a->walk.nr + 2 ? pos : NULL;
 }
 
 static void audit_stop(struct seq_file *m, void *v)
@@ -341,8 +345,8 @@ static void audit_stop(struct seq_file *m, void *v)
 
 static int audit_show(struct seq_file *m, void *v)
 {
-	unsigned long item = *(loff_t *)v, rows = nr_row_items();
 	const struct audit *a = m->private;
+	unsigned long item = *(loff_t *)v, rows = nr_row_items(a);
 
 	if (!item)
 		show_head(m, a);

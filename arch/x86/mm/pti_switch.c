@@ -28,7 +28,6 @@
 #include <linux/capability.h>
 #include <linux/cpu.h>
 #include <linux/cpufeature.h>
-#include <linux/cpumask.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/init.h>
@@ -45,6 +44,7 @@
 #include <linux/user-return-notifier.h>
 
 #include <asm/cpu_entry_area.h>
+#include <asm/ia32.h>
 #include <asm/msr-index.h>
 #include <asm/pgd_pair.h>
 #include <asm/processor.h>
@@ -161,20 +161,26 @@ const char *pti_why(void)
 
 #if IS_ENABLED(CONFIG_KVM)
 /**
- * pti_host_msr() - what an MSR has to have in user mode
+ * pti_host_msr() - what an MSR that KVM gives to guests has to have in user mode
  * @msr: its number
- * @value: what it had when KVM came to know it
+ * @value: what it had there when KVM last asked
  *
- * KVM has guests' values in MSRs that only system calls use, and puts the host's back when
- * it goes to user mode: by then the head may be another.
+ * KVM has guests' values in MSRs that only system calls use, puts the host's back when it
+ * goes to user mode, and takes what it knows of them for what is in them. By then the head
+ * may be another.
  *
  * Context: any; the value holds while this CPU is not left.
- * Return: what to write.
+ * Return: the head of the present state for that of the other one; else @value.
  */
 u64 pti_host_msr(u32 msr, u64 value)
 {
 	if (msr == MSR_LSTAR && cpu_feature_enabled(X86_FEATURE_PTI))
 		return pti_head(SYSCALL_64);
+	/* VMX is not Intel's alone, and others may have 32-bit SYSCALL with it. */
+	if (msr == MSR_CSTAR && value && ia32_enabled() &&
+	    (value == (unsigned long)isolated_SYSCALL_compat ||
+	     value == (unsigned long)entry_SYSCALL_compat))
+		return pti_head(SYSCALL_compat);
 
 	return value;
 }
@@ -272,13 +278,28 @@ static void pti_poke_sites(bool on)
 /*
  * The base leaves addresses of the kernel where user mode is going to see them: what a head
  * has called on the entry stack, and #DB and NMI from user mode on their trampolines. No
- * frame is there now, but for that of an exception which takes it away before this goes on.
+ * frame is there now, but for that of an exception which takes it away before this goes on:
+ * so each CPU does it for itself.
  */
-static void pti_clear_entry_stack(int cpu)
+static void pti_clear_entry_stack(void)
 {
-	struct cpu_entry_area *cea = get_cpu_entry_area(cpu);
+	struct cpu_entry_area *cea = get_cpu_entry_area(smp_processor_id());
 
 	memset(&cea->entry_stack_page, 0, sizeof(cea->entry_stack_page));
+}
+
+/**
+ * pti_cpu_disable() - this CPU goes away, and does not come back to user mode before
+ *
+ * It is not there if isolation is switched on meanwhile. An NMI or #MC that it still has
+ * comes in the kernel, and leaves nothing in either state.
+ *
+ * Context: this CPU, interrupts off.
+ */
+void pti_cpu_disable(void)
+{
+	if (cpu_feature_enabled(X86_FEATURE_PTI) && !pti_isolates())
+		pti_clear_entry_stack();
 }
 
 /**
@@ -301,9 +322,8 @@ struct pti_change {
 static int pti_switch_cpu(void *data)
 {
 	struct pti_change *change = data;
-	int cpu;
 
-	/* What KVM knows of LSTAR is that it has a guest's value: let it have the host's. */
+	/* KVM gives back the host's: what it takes the MSRs to have follows (pti_host_msr()). */
 	fire_user_return_notifiers();
 
 	if (atomic_inc_return(&change->arrived) == 1) {
@@ -311,9 +331,6 @@ static int pti_switch_cpu(void *data)
 		pti_redo_start = change->on ? (unsigned long)__entry_text_start : ~0UL;
 		pgd_pair_set_nx(change->on);
 		pti_poke_sites(change->on);
-		/* Those of CPUs that are away; the others come themselves. */
-		for_each_cpu_andnot(cpu, cpu_possible_mask, cpu_online_mask)
-			pti_clear_entry_stack(cpu);
 		/* Pairs with the load below: a flush has to see what changed. */
 		smp_store_release(&change->done, true);
 	} else {
@@ -323,7 +340,7 @@ static int pti_switch_cpu(void *data)
 	}
 
 	if (change->on)
-		pti_clear_entry_stack(smp_processor_id());
+		pti_clear_entry_stack();
 	syscall_init();
 	__flush_tlb_all();
 	sync_core();

@@ -126,4 +126,11 @@ static inline bool pti_entry_uses(unsigned long addr, unsigned long end)
 }
 
 #endif /* CONFIG_MITIGATION_PAGE_TABLE_ISOLATION */
+
+#ifdef CONFIG_PTI_SWITCH
+void pti_cpu_disable(void);
+#else
+static inline void pti_cpu_disable(void) { }
+#endif
+
 #endif /* _ASM_X86_PTI_ENTRY_H */

@@ -22,6 +22,7 @@
 
 #define ENABLED_FILE	"/sys/kernel/debug/x86/pti_enabled"
 #define EXPOSED_FILE	"/sys/kernel/debug/x86/pti_exposure"
+#define AUDIT_FILE	"/sys/kernel/debug/x86/pti_audit"
 #define SYSFS	"/sys/devices/system/cpu/vulnerabilities/meltdown"
 #define PREFIX	"page tables isolation: "
 #define NOT_NOBODY	255		/* no errno */
@@ -80,6 +81,8 @@ static int change(int on)
 /* What all files say is that it is on, or off; else the name of one that does not. */
 static const char *differs(int on)
 {
+	char text[2048];
+
 	if (state() != on)
 		return "pti_enabled";
 	if (pti_on() != on)
@@ -89,6 +92,11 @@ static const char *differs(int on)
 	if (!access(EXPOSED_FILE, F_OK) &&
 	    !same(EXPOSED_FILE, on ? "isolation is on" : "isolation is off"))
 		return "pti_exposure";
+	if (!access(AUDIT_FILE, F_OK) &&
+	    (pti_read_file(AUDIT_FILE, text, sizeof(text)) <= 0 ||
+	     !strstr(text, on ? "\nisolation on " : "\nisolation off ") ||
+	     !strstr(text, on ? "\nroot user" : "\nroot kernel")))
+		return "pti_audit";
 	return NULL;
 }
 
