@@ -75,10 +75,11 @@ struct pti_runtime {
 };
 
 /*
- * For what only the mapper uses at boot, and debugfs, sysfs and tests whenever they like:
+ * For what only the mapper uses at boot, and debugfs, sysfs, the switch and tests later:
  * without these it goes with the rest of the memory of boot time.
  */
-#if defined(CONFIG_PTI_DEBUGFS) || defined(CONFIG_PTI_SYSFS) || IS_ENABLED(CONFIG_PTI_KUNIT_TEST)
+#if defined(CONFIG_PTI_DEBUGFS) || defined(CONFIG_PTI_SYSFS) || defined(CONFIG_PTI_SWITCH) || \
+	IS_ENABLED(CONFIG_PTI_KUNIT_TEST)
 #define __pti_boot
 #define __pti_bootconst
 #else

@@ -21,10 +21,14 @@
 #include <linux/pgtable.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
+#include <linux/string_choices.h>
 #include <linux/sysfs.h>
+
+#include <asm/pti_switch.h>
 
 #include "pti_exposure.h"
 #include "pti_mode.h"
+#include "pti_switch.h"
 #include "pti_tlb.h"
 
 static ssize_t requested_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
@@ -42,14 +46,14 @@ static struct kobj_attribute requested_attr = __ATTR_RO(requested);
 
 static ssize_t state_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", cpu_feature_enabled(X86_FEATURE_PTI) ? "on" : "off");
+	return sysfs_emit(buf, "%s\n", str_on_off(pti_isolates()));
 }
 
 static struct kobj_attribute state_attr = __ATTR_RO(state);
 
 static ssize_t reason_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", pti_reason_texts[pti_reason]);
+	return sysfs_emit(buf, "%s\n", pti_why());
 }
 
 static struct kobj_attribute reason_attr = __ATTR_RO(reason);
@@ -78,8 +82,7 @@ static struct kobj_attribute global_pages_attr = __ATTR_RO(global_pages);
 /* Without isolation there is no user page table to look at, and nothing is hidden. */
 static ssize_t exposed_bytes_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%lu\n",
-			  cpu_feature_enabled(X86_FEATURE_PTI) ? pti_exposed_bytes() : 0);
+	return sysfs_emit(buf, "%lu\n", pti_isolates() ? pti_exposed_bytes() : 0);
 }
 
 static struct kobj_attribute exposed_bytes_attr = __ATTR_RO(exposed_bytes);
@@ -147,8 +150,7 @@ static ssize_t row_show(struct kobject *kobj, struct kobj_attribute *attr, char 
 {
 	const struct pti_row *row = container_of(attr, struct pti_row_attr, attr)->row;
 
-	return sysfs_emit(buf, "%lu\n",
-			  cpu_feature_enabled(X86_FEATURE_PTI) ? pti_row_bytes(row) : 0);
+	return sysfs_emit(buf, "%lu\n", pti_isolates() ? pti_row_bytes(row) : 0);
 }
 
 /* A file for each row, but for those of which each mm has its own. They stay for good. */

@@ -75,6 +75,8 @@ static const struct {
 	  "report what the kernel's log says of 'page tables isolation'" },
 	{ "the kernel's root is not the first of a pair", "a failure at boot",
 	  "report what the kernel's log says of 'page tables isolation'" },
+	{ "switched at run time", "the kernel's log has who did it",
+	  "write 1 to /sys/kernel/debug/x86/pti_enabled" },
 };
 
 /* All that there is to tell. What could not be read is "", or not good. */

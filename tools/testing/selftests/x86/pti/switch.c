@@ -24,10 +24,12 @@
 #define EXPOSED_FILE	"/sys/kernel/debug/x86/pti_exposure"
 #define AUDIT_FILE	"/sys/kernel/debug/x86/pti_audit"
 #define SYSFS	"/sys/devices/system/cpu/vulnerabilities/meltdown"
+#define STATUS	"/sys/devices/system/cpu/pti"
 #define PREFIX	"page tables isolation: "
 #define NOT_NOBODY	255		/* no errno */
 
 static bool affected;
+static int at_boot;		/* the state of boot */
 static char log_text[1 << 18];
 
 /* What all processes of the load share. */
@@ -97,6 +99,11 @@ static const char *differs(int on)
 	     !strstr(text, on ? "\nisolation on " : "\nisolation off ") ||
 	     !strstr(text, on ? "\nroot user" : "\nroot kernel")))
 		return "pti_audit";
+	if (!access(STATUS, F_OK) &&
+	    (!same(STATUS "/state", on ? "on\n" : "off\n") ||
+	     same(STATUS "/exposed_bytes", "0\n") != !on ||
+	     same(STATUS "/reason", "switched at run time\n") != (on != at_boot)))
+		return STATUS;
 	return NULL;
 }
 
@@ -526,6 +533,7 @@ int main(int argc, char **argv)
 	if (access(ENABLED_FILE, F_OK))
 		ksft_exit_skip("no x86/pti_enabled in debugfs\n");
 	affected = pti_cpuinfo("bugs", "cpu_meltdown");
+	at_boot = state() != same(STATUS "/reason", "switched at run time\n");
 	pairs = pairs_expected(&locked);
 	if (!pairs || locked) {
 		ksft_set_plan(3);
