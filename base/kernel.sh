@@ -156,8 +156,9 @@ differences() {
 	corners|*-corners) cat "$base/corners.config" ;;
 	style)
 		sed -n '/KUNIT/p' "$base/kunit.config"
-		# For tboot.c, which the series changes
-		printf 'CONFIG_%s=y\n' PCI_MSI IOMMU_SUPPORT INTEL_IOMMU INTEL_TXT ;;
+		# For tboot.c and KVM, which the series changes
+		printf 'CONFIG_%s=y\n' PCI_MSI IOMMU_SUPPORT INTEL_IOMMU INTEL_TXT VIRTUALIZATION KVM \
+			KVM_INTEL KVM_AMD ;;
 	esac
 	for overlay in $overlays; do
 		case $overlay in
