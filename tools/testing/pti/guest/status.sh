@@ -68,7 +68,8 @@ fi
 # All of it once more, where lockdown leaves it; status_64 compares the numbers.
 dir=/sys/devices/system/cpu/pti
 if [ -d $dir ]; then
-	word=$(tr " " "\n" </proc/cmdline | grep -x -e nopti -e "pti=on" -e "pti=off" -e "pti=auto" | tail -n 1)
+	word=$(tr " " "\n" </proc/cmdline | sed "s/^\(pti=[a-z]*\),\(switchable\|lock\)$/\1/" |
+		grep -x -e nopti -e "pti=on" -e "pti=off" -e "pti=auto" | tail -n 1)
 	case $word in
 	nopti|pti=off)	asked=off ;;
 	pti=on)		asked=on ;;

@@ -346,29 +346,20 @@ static void test_status_total(void)
 }
 
 /*
- * None is counted where there is none to be owed. With PCIDs a boot has dropped kernel pages,
- * and nothing is carried but where a context switch loads it.
+ * None is counted where there is none to be owed; with PCIDs a boot has dropped kernel pages.
+ * How many, tools/testing/pti/pcid_test.c knows: here that is a matter of what ran.
  */
 static void test_status_flushes(void)
 {
 	bool some = on && pti_cpuinfo("flags", "pcid"), good = true;
-	unsigned long carried, forgotten, switches = 0;
-	char line[256], *end;
-	FILE *f;
+	unsigned long carried, forgotten;
+	char *end;
 
 	carried = strtoul(status_value("flushes/carried"), &end, 10);
 	good &= !*end;
 	forgotten = strtoul(status_value("flushes/forgotten"), &end, 10);
 	good &= !*end;
-	f = fopen("/proc/stat", "r");
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "ctxt %lu", &switches);
-	if (f)
-		fclose(f);
-	if (some)
-		good &= forgotten && carried <= switches;
-	else
-		good &= !forgotten && !carried;
+	good &= some ? !!forgotten : !forgotten && !carried;
 	ksft_test_result(good, "status, flushes: %lu carried, %lu forgotten\n", carried, forgotten);
 }
 
