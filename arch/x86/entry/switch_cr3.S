@@ -41,9 +41,9 @@
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
 
 /*
- * Have pti_switch.c know of an alternative, from \from to here, which is on the way to or from user
- * mode and on no other: with isolation off in the running system, it is what the base has there. \fence:
- * that is the fence behind SWAPGS, if the CPU needs one.
+ * Have pti_switch.c know of an alternative, from \from to here, which is on the way to or
+ * from user mode and on no other: with isolation off in the running system, it is what the
+ * base has there. \fence: that is the fence behind SWAPGS, if the CPU needs one.
  */
 .macro PTI_SITE from:req fence=0
 #ifdef CONFIG_PTI_SWITCH

@@ -83,6 +83,7 @@ static int change(int on)
 /* What all files say is that it is on, or off; else the name of one that does not. */
 static const char *differs(int on)
 {
+	bool switched = on != at_boot;
 	char text[2048];
 
 	if (state() != on)
@@ -102,7 +103,7 @@ static const char *differs(int on)
 	if (!access(STATUS, F_OK) &&
 	    (!same(STATUS "/state", on ? "on\n" : "off\n") ||
 	     same(STATUS "/exposed_bytes", "0\n") != !on ||
-	     same(STATUS "/reason", "switched at run time\n") != (on != at_boot)))
+	     same(STATUS "/reason", "switched at run time\n") != switched))
 		return STATUS;
 	return NULL;
 }
