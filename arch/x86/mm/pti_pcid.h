@@ -23,7 +23,7 @@
  * DECLARE_PER_CPU_ALIGNED(), this_cpu_read(), this_cpu_write(), this_cpu_and(), the
  * first two also with __, cpu_feature_enabled(), unlikely() and invpcid_flush_one(); for
  * what it asserts VM_WARN_ON_ONCE(), in_nmi() and TASK_SIZE_MAX; with CONFIG_PTI_SYSFS
- * __this_cpu_inc().
+ * this_cpu_inc().
  *
  * Every function runs on the CPU that owns the state. pti_pcid_load() and
  * pti_forget_stale_asids() need interrupts off and are not for NMIs. The others
@@ -36,23 +36,6 @@
 #define _X86_MM_PTI_PCID_H
 
 /**
- * enum pti_event - what is counted
- * @PTI_CARRIED: a kernel PCID was loaded whose translations are up to date, while its user
- *	PCID was owed a flush from when it was loaded before
- * @PTI_FORGOTTEN: all ASIDs but the loaded one lost what they had, for a kernel
- *	translation that was dropped
- * @PTI_NR_EVENTS: how many there are
- *
- * They come about where there is more to do than usual anyway, so that nothing is added to
- * what is done often.
- */
-enum pti_event {
-	PTI_CARRIED,
-	PTI_FORGOTTEN,
-	PTI_NR_EVENTS,
-};
-
-/**
  * struct pti_pcid - what one CPU knows about its user PCIDs
  * @user_cr3: CR3 for the way out to user mode, for the loaded mm; must be first
  *	(TO_USER_CR3). With PCID, CR3_NOFLUSH is clear exactly when a flush
@@ -61,27 +44,26 @@ enum pti_event {
  *	flush. Bit 0 may be set and means nothing: no ASID has PCID 0.
  * @kernel_stale: a kernel translation was dropped in the loaded ASID; all other
  *	ASIDs may still hold it, since it is not global
- * @events: how often each came about, for sysfs
+ * @forgotten: how often they were forgotten for that, for sysfs
  */
 struct pti_pcid {
 	unsigned long	user_cr3;
 	unsigned short	owed;
 	bool		kernel_stale;
 #ifdef CONFIG_PTI_SYSFS
-	unsigned long	events[PTI_NR_EVENTS];
+	unsigned long	forgotten;
 #endif
 };
 
 DECLARE_PER_CPU_ALIGNED(struct pti_pcid, pti_pcid);
 
 #ifdef CONFIG_PTI_SYSFS
-/* Interrupts are off. */
-static inline void pti_pcid_count(enum pti_event event)
+static inline void pti_count_forgotten(void)
 {
-	__this_cpu_inc(pti_pcid.events[event]);
+	this_cpu_inc(pti_pcid.forgotten);
 }
 #else
-static inline void pti_pcid_count(enum pti_event event) { }
+static inline void pti_count_forgotten(void) { }
 #endif
 
 /**
@@ -143,9 +125,6 @@ static inline void pti_pcid_load(unsigned long cr3, bool pcid)
 		 * What others are owed may stay for long: init_mm never goes to user mode.
 		 */
 		if (unlikely(pti_pcid_owed(owed, cr3))) {
-			/* Else both PCIDs are to be flushed, for the mm and not for the debt. */
-			if (cr3 & CR3_NOFLUSH)
-				pti_pcid_count(PTI_CARRIED);
 			cr3 &= ~CR3_NOFLUSH;
 			__this_cpu_write(pti_pcid.owed, owed & ~pti_pcid_bit(cr3));
 		}
@@ -234,7 +213,7 @@ static inline void pti_forget_stale_asids(void)
 		if (asid != this_cpu_read(cpu_tlbstate.loaded_mm_asid))
 			this_cpu_write(cpu_tlbstate.ctxs[asid].ctx_id, 0);
 	}
-	pti_pcid_count(PTI_FORGOTTEN);
+	pti_count_forgotten();
 }
 
 #endif /* _X86_MM_PTI_PCID_H */

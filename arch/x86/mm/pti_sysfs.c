@@ -5,7 +5,7 @@
  *
  * One value a file, so a file a row of the policy table: what a row shows may be asked
  * for, and rows come and go, without a format that readers would have to know. No
- * address is in any of it, and no count says more than /proc/interrupts and /proc/stat do,
+ * address is in any of it, and what is counted is less than /proc/interrupts has of the TLB,
  * so everybody may read it. Nobody may write.
  *
  * The ABI is Documentation/ABI/testing/sysfs-devices-system-cpu-pti.
@@ -100,33 +100,20 @@ static const struct attribute *const pti_attrs[] = {
 };
 
 /* What a CPU has counted stays when it goes offline. */
-static ssize_t pti_emit_events(char *buf, enum pti_event event)
+static ssize_t forgotten_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	unsigned long sum = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu(pti_pcid.events[event], cpu));
+		sum += READ_ONCE(per_cpu(pti_pcid.forgotten, cpu));
 
 	return sysfs_emit(buf, "%lu\n", sum);
-}
-
-static ssize_t carried_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
-{
-	return pti_emit_events(buf, PTI_CARRIED);
-}
-
-static struct kobj_attribute carried_attr = __ATTR_RO(carried);
-
-static ssize_t forgotten_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
-{
-	return pti_emit_events(buf, PTI_FORGOTTEN);
 }
 
 static struct kobj_attribute forgotten_attr = __ATTR_RO(forgotten);
 
 static struct attribute *pti_flushes_attrs[] = {
-	&carried_attr.attr,
 	&forgotten_attr.attr,
 	NULL
 };

@@ -68,8 +68,8 @@ fake()
 	echo 8192 >"$dir/exposure/entry_text"
 	echo 28672 >"$dir/exposure/gdt"
 	echo 0 >"$dir/exposure/io_bitmap"
-	echo 11 >"$dir/flushes/forgotten"
-	echo 22 >"$dir/flushes/carried"
+	echo 11 >"$dir/flushes/more"
+	echo 22 >"$dir/flushes/forgotten"
 	shift 3
 	while [ $# -gt 0 ]; do
 		printf '%s\n' "$2" >"$dir/$1"
@@ -119,7 +119,7 @@ expect "the reason, in words" 0 'default on such a CPU' "" status --sysfs="$sys"
 expect "pages and bytes of a row" 0 '^  gdt  *7 pages  *28672 bytes$' "" status --sysfs="$sys"
 expect "all of them" 0 '^  in all  *9 pages  *36864 bytes' "" status --sysfs="$sys"
 expect "a row that shows nothing" 0 'nothing now of io_bitmap$' "" status --sysfs="$sys"
-expect "flushes" 0 '^  carried  *22$' "" status --sysfs="$sys"
+expect "flushes" 0 '^  forgotten  *22$' "" status --sysfs="$sys"
 expect "PCID in use" 0 '^  PCID  *used' "" status --sysfs="$sys"
 expect "INVPCID not" 0 '^  INVPCID  *not used' "" status --sysfs="$sys"
 fake off nopti Vulnerable
@@ -160,7 +160,7 @@ expect "no such directory" 1 '' 'cannot open .*/nowhere: ' status --sysfs="$tmp/
 
 # --- files that are not what they should be ------------------------------------------
 
-files="requested state reason pcid invpcid global_pages exposed_bytes exposure/gdt flushes/carried
+files="requested state reason pcid invpcid global_pages exposed_bytes exposure/gdt flushes/forgotten
 ../vulnerabilities/meltdown"
 for file in $files; do
 	case $file in
@@ -194,7 +194,7 @@ for file in $files; do
 	ln -s "$file" "$dir/$file"
 	expect "$file is a link to nothing" 1 '^  [a-z]' "cannot open .*$file" status --sysfs="$sys"
 	case $file in
-	pcid|*bytes|*/gdt|*/carried)
+	pcid|*bytes|*/gdt|*/forgotten)
 		for value in 18446744073709551616 99999999999999999999999999 -1 +1 0x10 '1 ' ' 1' 1e3 one; do
 			rm -f "$dir/$file"
 			printf '%s\n' "$value" >"$dir/$file"
@@ -279,7 +279,7 @@ json()
 fake on "$on" "$pti"
 json "isolated" 0 '"schema": "ptictl-status"' '"version": 1' '"available": true' "\"meltdown\": \"$pti\"" \
 	'"requested": "auto"' '"state": "on"' "\"reason\": \"$on\"" '"pcid": true' '"invpcid": false' \
-	'"global_pages": false' '"exposed_bytes": 36864' '"gdt": 28672' '"io_bitmap": 0' '"forgotten": 11'
+	'"global_pages": false' '"exposed_bytes": 36864' '"gdt": 28672' '"io_bitmap": 0' '"forgotten": 22'
 fake on 'a "quoted" \ reason' "$pti"
 echo 1 >"$dir/exposure/a\"b\\c"
 json "quotes and backslashes" 0 '"reason": "a \\"quoted\\" \\\\ reason"' '"a\\"b\\\\c": 1'

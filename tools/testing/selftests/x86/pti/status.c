@@ -345,22 +345,16 @@ static void test_status_total(void)
 				 on == !!exposed(NULL), "status, bytes: as in debugfs\n");
 }
 
-/*
- * None is counted where there is none to be owed; with PCIDs a boot has dropped kernel pages.
- * How many, tools/testing/pti/pcid_test.c knows: here that is a matter of what ran.
- */
+/* Without PCIDs there is nothing to forget; with them a boot has dropped kernel pages. */
 static void test_status_flushes(void)
 {
-	bool some = on && pti_cpuinfo("flags", "pcid"), good = true;
-	unsigned long carried, forgotten;
+	bool some = on && pti_cpuinfo("flags", "pcid");
+	unsigned long forgotten;
 	char *end;
 
-	carried = strtoul(status_value("flushes/carried"), &end, 10);
-	good &= !*end;
 	forgotten = strtoul(status_value("flushes/forgotten"), &end, 10);
-	good &= !*end;
-	good &= some ? !!forgotten : !forgotten && !carried;
-	ksft_test_result(good, "status, flushes: %lu carried, %lu forgotten\n", carried, forgotten);
+	ksft_test_result(!*end && some == !!forgotten, "status, flushes: %lu forgotten\n",
+			 forgotten);
 }
 
 /* Has the kernel what makes the directory?  */
