@@ -18,6 +18,9 @@
  *
  *   EXPOSED_TEXT_FILL	behind the operand of an alignment
  *
+ * Files of exposed text end aligned that way: between sections the linker puts NOPs where
+ * it makes one object of all, as for IBT. Call padding stays NOPs, as callthunks.c wants.
+ *
  * In:	any page table that maps the text, any GS base; for PUSH_ADDRESS a stack.
  * Out:	as above; \scratch_reg clobbered, flags by CMP_ADDRESS only.
  */

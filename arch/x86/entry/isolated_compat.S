@@ -93,3 +93,6 @@ SYM_CODE_END(isolated_sysretl\suffix)
 
 ISOLATED_SYSRETL pcid=0
 ISOLATED_SYSRETL _pcid pcid=1
+
+	/* The linker would fill with NOPs. */
+	.balign CONFIG_FUNCTION_ALIGNMENT EXPOSED_TEXT_FILL

@@ -212,6 +212,9 @@ SYM_INNER_LABEL(isolated_redo_end, SYM_L_GLOBAL)
 	int3
 SYM_CODE_END(isolated_redo)
 
+	/* The linker would fill with NOPs. */
+	.balign CONFIG_FUNCTION_ALIGNMENT EXPOSED_TEXT_FILL
+
 	.pushsection .rodata, "a"
 	.balign	8
 SYM_DATA_START(isolated_redo_table)
