@@ -32,7 +32,8 @@
  *		 C runs or the path is over
  *	lacks	 no instruction is executed that the CPU has not
  *	reach	 each instruction of the entry text is on a path, of some set
- *	padding	 nothing but INT3 stands between functions of it
+ *	padding	 nothing but INT3 stands between functions of it, and NOPs where calls are
+ *		 counted, right in front of one
  *	comment	 what the comment above a symbol of the series' own entry code says of
  *		 the page table, GS base, stack and interrupts is so (entry_check_labels.c)
  *	orc	 the unwinder has data, finds a frame where they say, and is told that the stack

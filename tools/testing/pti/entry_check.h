@@ -361,6 +361,7 @@ void __printf(3, 4) wrong(const struct state *st, const char *rule, const char *
 void __printf(3, 4) told(__u64 ip, const char *rule, const char *fmt, ...);
 void unreached(__u64 ip, const char *what);
 bool reach_allowed(__u64 ip);
+bool padding_allowed(const struct symbol *before, __u64 ip);
 void allow_read(const char *file);
 void allow_print(void);
 void findings_print(void);

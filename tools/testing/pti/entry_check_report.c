@@ -94,14 +94,11 @@ void allow_read(const char *file)
 }
 
 /* A row for that instruction; what is none is met by "*" */
-static struct allowed *allows(const char *rule, __u64 ip)
+static struct allowed *allows_at(const char *rule, const char *label, __u64 ip)
 {
 	const cs_insn *in = fetch(ip);
-	const char *at = place(ip);
-	char label[128];
 	size_t i;
 
-	snprintf(label, sizeof(label), "%.*s", (int)strcspn(at, "+"), at);
 	for (i = 0; i < nallowed; i++) {
 		struct allowed *a = &allowed[i];
 
@@ -110,6 +107,15 @@ static struct allowed *allows(const char *rule, __u64 ip)
 			return a;
 	}
 	return NULL;
+}
+
+static struct allowed *allows(const char *rule, __u64 ip)
+{
+	const char *at = place(ip);
+	char label[128];
+
+	snprintf(label, sizeof(label), "%.*s", (int)strcspn(at, "+"), at);
+	return allows_at(rule, label, ip);
 }
 
 static struct finding_kept *keep(const char *rule, __u64 ip, const char *text)
@@ -128,6 +134,16 @@ static struct finding_kept *keep(const char *rule, __u64 ip, const char *text)
 bool reach_allowed(__u64 ip)
 {
 	struct allowed *a = allows("reach", ip);
+
+	if (a)
+		a->times++;
+	return a;
+}
+
+/* In front of that function */
+bool padding_allowed(const struct symbol *before, __u64 ip)
+{
+	struct allowed *a = allows_at("padding", before->name, ip);
 
 	if (a)
 		a->times++;

@@ -247,15 +247,56 @@ void reach_forget(void)
 		memset(visited, 0, img.text_end - img.text_start);
 }
 
-/* Behind functions stands INT3, where no path comes; told once for each of them */
-static void padding_between(__u64 from, __u64 to)
+#define CALL_PADDING	"__pfx_"
+
+/*
+ * A kernel that may count calls (CONFIG_CALL_PADDING) has NOPs in front of functions, and
+ * callthunks.c wants NOPs there.  objtool names them; 0: there are none.
+ */
+static __u64 call_padding(void)
 {
+	size_t i;
+
+	for (i = 0; i < img.syms.n; i++)
+		if (!strncmp(img.syms.v[i].name, CALL_PADDING, strlen(CALL_PADDING)))
+			return img.syms.v[i].size;
+	return 0;
+}
+
+/* What the linker put right behind a function, up to an alignment, and may stay */
+static bool linker_fill(const struct symbol *before, __u64 from, __u64 to)
+{
+	const cs_insn *in;
+	__u64 at;
+
+	if (!before || to - from >= (to & -to))
+		return false;
+	for (at = from; at < to; at += in->size) {
+		in = fetch(at);
+		if (!in || in->size == 1 || !padding_allowed(before, at))
+			return false;
+	}
+	return at == to;
+}
+
+/*
+ * Between functions stands INT3, where no path comes, and "nops" bytes of call padding in
+ * front of the second, NULL at the end; told once for each of them.
+ */
+static void padding_between(__u64 from, __u64 to, const struct symbol *before, __u64 nops)
+{
+	__u64 all = call_padding();
 	const __u8 *byte;
 	__u64 at;
 
+	if (before && !nops && all && to - from >= all && padding_allowed(before, to - all))
+		nops = all;
+	else if (linker_fill(before, from, to - nops))
+		from = to - nops;
 	for (at = from; at < to; at++) {
 		byte = image_at(at, 1);
-		if (byte && *byte != 0xcc && !visited[at - img.text_start]) {
+		if (byte && *byte != (at < to - nops ? 0xcc : 0x90) &&
+		    !visited[at - img.text_start]) {
 			told(at, "padding", "%02x behind a function", *byte);
 			return;
 		}
@@ -265,19 +306,26 @@ static void padding_between(__u64 from, __u64 to)
 /* Of other kernels' entry text this is not demanded */
 static void padding_check(void)
 {
-	const struct symbol *s, *last = img.syms.v + img.syms.n;
+	const struct symbol *s, *last = img.syms.v + img.syms.n, *pfx = NULL;
 	__u64 end = img.text_start;
+	bool named;
 
 	if (!img.redo)
 		return;
 	for (s = img.syms.v; s < last; s++) {
 		if (!s->size || s->addr < img.text_start || s->addr >= img.text_end)
 			continue;
-		padding_between(end, s->addr);
+		if (!strncmp(s->name, CALL_PADDING, strlen(CALL_PADDING))) {
+			pfx = s;
+			continue;
+		}
+		named = pfx && pfx->addr >= end && pfx->addr + pfx->size == s->addr;
+		if (s->addr > end)
+			padding_between(end, s->addr, s, named ? pfx->size : 0);
 		if (s->addr + s->size > end)
 			end = s->addr + s->size;
 	}
-	padding_between(end, img.text_end);
+	padding_between(end, img.text_end, NULL, 0);
 }
 
 /*
