@@ -6,20 +6,7 @@
 # other files, ptictl-test.sh tries on the host.
 
 dir=/sys/devices/system/cpu/pti
-n=0
-bad=0
-
-# check WHAT EXPECTED FOUND: one line of the result.
-check()
-{
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1: $3"
-	else
-		echo "not ok $n - $1: \"$3\" instead of \"$2\""
-		bad=1
-	fi
-}
+. /pti/check.sh
 
 # member NAME: its value in the JSON, without quotes.
 member()

@@ -15,20 +15,7 @@
 #	BOGUS		a parameter with a value that the kernel must have refused by name
 
 state=$1 affected=$2 levels=$3 cpus=$4 pcid=$5 invpcid=$6 reason=$7 bogus=$8
-n=0
-bad=0
-
-# check WHAT EXPECTED FOUND: one line of the result.
-check()
-{
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $n - $1: $3"
-	else
-		echo "not ok $n - $1: \"$3\" instead of \"$2\""
-		bad=1
-	fi
-}
+. /pti/check.sh
 
 has()
 {
