@@ -255,7 +255,7 @@ static void test_processes(void)
 	}
 	if (ask_once("self\n", &audit) || audit.n != before || audit.espfix)
 		bad++;
-	ksft_test_result(!bad, "LDT and espfix of the process that was asked for\n");
+	ksft_test_result(!bad, "LDT of another process: it and espfix of who was asked for\n");
 }
 
 static void test_bad_input(void)
