@@ -150,8 +150,8 @@ differences() {
 	case $name in
 	off|stockoff)
 		echo CONFIG_MITIGATION_PAGE_TABLE_ISOLATION=n
-		printf "CONFIG_PTI_%s=n\n" DEBUGFS SYSFS AUDIT SWITCH ;;
-	size) printf "CONFIG_PTI_%s=n\n" DEBUGFS SYSFS AUDIT SWITCH ;;
+		printf "CONFIG_PTI_%s=n\n" DEBUGFS SYSFS AUDIT SWITCH OPT_OUT ;;
+	size) printf "CONFIG_PTI_%s=n\n" DEBUGFS SYSFS AUDIT SWITCH OPT_OUT ;;
 	kunit|*-kunit) cat "$base/kunit.config" ;;
 	corners|*-corners) cat "$base/corners.config" ;;
 	style)

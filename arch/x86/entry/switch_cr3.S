@@ -22,6 +22,10 @@
  * keeps in step with the loaded mm (arch/x86/mm/pti_pcid.h): its bit 63 is clear
  * when a flush of the user PCID is owed, and taking the value pays that flush.
  *
+ * A process that is opted out has the kernel page table in user mode (opted_out.S). Where the
+ * comments here and in isolated_*.S have the user page table, or a tail says that it leaves
+ * by it, that process has the kernel's, which maps all that the user's does.
+ *
  * With isolation off none of this adds an instruction to a system call, a fault
  * or an interrupt, but a jump where the base has its fence behind SWAPGS: heads and
  * tails are chosen by MSR, by the IDT and by jumps that the base has anyway

@@ -39,6 +39,30 @@ PGD_PAIR_VISIBLE bool pgd_has_pair(pgd_t *pgd)
 	return page_private(virt_to_page(pgd)) == pgd_pair_mark(pgd);
 }
 
+#ifdef CONFIG_PTI_OPT_OUT
+/*
+ * A pair is parted while its mm is opted out (pti_opt_out.c), and then has another mark: user
+ * mode runs on the kernel root, so that the user half of that is executable. The user root
+ * is kept in step, for the day that it is needed again.
+ */
+static unsigned long pgd_parted_mark(pgd_t *pgd)
+{
+	return pgd_pair_mark(pgd) + 1;
+}
+
+/**
+ * pgd_pair_is_parted() - does user mode run on the kernel root of a pair?
+ * @pgd: kernel root, of a pair or not
+ *
+ * Context: any.
+ * Return: true if it does, and so the user half is executable in both roots.
+ */
+bool pgd_pair_is_parted(pgd_t *pgd)
+{
+	return page_private(virt_to_page(pgd)) == pgd_parted_mark(pgd);
+}
+#endif
+
 /**
  * pgd_pair_adopt() - mark a static pair
  * @pgd: kernel root of a pair that was not made by pgd_pair_alloc(), aligned to
@@ -113,8 +137,11 @@ pgd_t *pgd_pair_alloc(gfp_t gfp)
 void pgd_pair_free(pgd_t *pgd)
 {
 	if (!pgd_has_pair(pgd)) {
-		free_page((unsigned long)pgd);
-		return;
+		if (!pgd_pair_is_parted(pgd)) {
+			free_page((unsigned long)pgd);
+			return;
+		}
+		pgd_pair_rejoin(pgd);
 	}
 
 	set_page_private(virt_to_page(pgd), 0);
@@ -134,7 +161,8 @@ void pgd_pair_free(pgd_t *pgd)
  *   the kernel's own and is not shown.
  * - The kernel's copy is not executable. Whatever returns to user mode without
  *   switching CR3 then faults on its first instruction instead of running with
- *   the kernel mapped. It is executable while isolation is switched off.
+ *   the kernel mapped. It is executable while isolation is switched off, and that of
+ *   a pair that is parted always.
  *
  * Context: as for pgd_mirror(). Warns once of a user entry that is set in a root
  * without a pair: user mode cannot run on that one.
@@ -150,6 +178,10 @@ pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd)
 		return pgd;
 
 	if (!pgd_has_pair(root)) {
+		if (pgd_pair_is_parted(root)) {
+			WRITE_ONCE(pgd_pair_user_root(root)[slot], user ? pgd : __pgd(0));
+			return pgd;
+		}
 		WARN_ONCE(user, "PTI: user entry %lu (%lx) set in a root without a pair (%p)\n",
 			  slot, pgd_val(pgd), root);
 		return pgd;
@@ -163,30 +195,41 @@ pgd_t __pgd_mirror(pgd_t *pgdp, pgd_t pgd)
 	return pgd;
 }
 
-#ifdef CONFIG_PTI_SWITCH
-/* Entries of the kernel's own in the user half are not mirrored, and stay as they are. */
-static void pgd_pair_set_nx_in(pgd_t *pgd)
+#if defined(CONFIG_PTI_SWITCH) || defined(CONFIG_PTI_OPT_OUT)
+/*
+ * Of the kernel's copies of user entries, have all executable that user mode has so, or
+ * none. Entries of the kernel's own in the user half are not mirrored, and stay as they are.
+ */
+static void pgd_pair_set_nx(pgd_t *pgd, bool nx)
 {
-	pgd_t *user = pgd_pair_user_root(pgd);
+	const pgd_t *user = pgd_pair_user_root(pgd);
 	unsigned int slot;
 
 	for (slot = 0; slot < PTRS_PER_PGD / 2; slot++) {
-		if (pgd_val(user[slot]))
-			WRITE_ONCE(pgd[slot], __pgd((pgd_val(pgd[slot]) & ~PGD_MIRROR_NX) |
-						    pgd_mirror_nx));
+		/* By one bit: the CPU may be about to set another, that of an access. */
+		if (!(pgd_flags(user[slot]) & _PAGE_USER))
+			continue;
+		if (nx)
+			set_bit(_PAGE_BIT_NX, (unsigned long *)&pgd[slot]);
+		else if (!(pgd_flags(user[slot]) & _PAGE_NX))
+			clear_bit(_PAGE_BIT_NX, (unsigned long *)&pgd[slot]);
 	}
 }
+#endif
 
+#ifdef CONFIG_PTI_SWITCH
 /**
- * pgd_pair_set_nx() - is user mode to run on the user roots, or on the kernel roots?
- * @nx: on the user roots: kernel roots get a user half that is not executable
+ * pgd_pairs_set_nx() - is user mode to run on the user roots, or on the kernel roots?
+ * @nx: on the user roots: kernel roots get a user half that is not executable, but for
+ *	those of pairs that are parted
  *
- * User roots have what they have to at all times. Whoever sets an entry cannot be
- * preempted between __pgd_mirror() and the write, for each does so with a spinlock held.
+ * User roots have what they have to at all times. Whoever sets an entry, parts a pair or
+ * rejoins it cannot be preempted meanwhile, for each does so with a spinlock held; who clears
+ * one sets no NX.
  *
  * Context: boot, one CPU; or stop_machine(), once. The caller flushes.
  */
-void pgd_pair_set_nx(bool nx)
+void pgd_pairs_set_nx(bool nx)
 {
 	struct page *page;
 
@@ -195,8 +238,54 @@ void pgd_pair_set_nx(bool nx)
 	spin_lock(&pgd_lock);
 	list_for_each_entry(page, &pgd_list, lru) {
 		if (pgd_has_pair(page_address(page)))
-			pgd_pair_set_nx_in(page_address(page));
+			pgd_pair_set_nx(page_address(page), pgd_mirror_nx);
 	}
 	spin_unlock(&pgd_lock);
+}
+#endif
+
+#ifdef CONFIG_PTI_OPT_OUT
+static atomic_t pgd_pairs_parted = ATOMIC_INIT(0);
+
+/**
+ * pgd_pair_part() - make the user half of a kernel root executable
+ * @pgd: kernel root of a pair that is not parted
+ *
+ * What is mirrored from now on is, too. Translations that are not stay in TLBs.
+ *
+ * Context: changes of the user half are excluded: by the mmap_lock, held for writing, and the
+ * page_table_lock; or nobody uses the mm.
+ */
+void pgd_pair_part(pgd_t *pgd)
+{
+	set_page_private(virt_to_page(pgd), pgd_parted_mark(pgd));
+	pgd_pair_set_nx(pgd, false);
+	atomic_inc(&pgd_pairs_parted);
+}
+
+/**
+ * pgd_pair_rejoin() - take that back
+ * @pgd: kernel root of a pair that is parted; no CPU runs user mode on it
+ *
+ * It is as all others are then: while isolation is switched off, executable.
+ *
+ * Context: as for pgd_pair_part().
+ */
+void pgd_pair_rejoin(pgd_t *pgd)
+{
+	set_page_private(virt_to_page(pgd), pgd_pair_mark(pgd));
+	pgd_pair_set_nx(pgd, pgd_mirror_nx);
+	atomic_dec(&pgd_pairs_parted);
+}
+
+/**
+ * pgd_pairs_are_parted() - how many pairs are parted
+ *
+ * Context: any.
+ * Return: as many as there are mms that are opted out.
+ */
+unsigned int pgd_pairs_are_parted(void)
+{
+	return atomic_read(&pgd_pairs_parted);
 }
 #endif

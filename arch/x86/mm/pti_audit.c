@@ -125,7 +125,10 @@ static int audit_walk_mm(struct audit *a, struct mm_struct *mm)
 	pgd_t *root = mm->pgd;
 	int err;
 
-	/* All mms of processes have a pair while isolated; what has none shows everything. */
+	/*
+	 * All mms of processes have a pair while isolated. What has none shows everything, and
+	 * so does what is opted out, whose pair is parted: its user mode runs on the kernel root.
+	 */
 	a->user_root = a->on && pgd_has_pair(root);
 	if (a->user_root)
 		root = pgd_pair_user_root(root);

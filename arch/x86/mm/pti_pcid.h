@@ -39,9 +39,11 @@
  * struct pti_pcid - what one CPU knows about its user PCIDs
  * @user_cr3: CR3 for the way out to user mode, for the loaded mm; must be first
  *	(TO_USER_CR3). With PCID, CR3_NOFLUSH is clear exactly when a flush
- *	of the loaded ASID's user PCID is owed.
- * @owed: one bit for each kernel PCID that is not loaded and whose user PCID is owed a
- *	flush. Bit 0 may be set and means nothing: no ASID has PCID 0.
+ *	of the loaded ASID's user PCID is owed. It is the kernel CR3 while a task is current
+ *	that is opted out (pti_opt_out.c); flushes owed then may be paid, and need not.
+ * @owed: one bit for each kernel PCID whose user PCID is not loaded and owed a
+ *	flush: that of another ASID, or of a task that is opted out. Bit 0 may be set and
+ *	means nothing: no ASID has PCID 0.
  * @kernel_stale: a kernel translation was dropped in the loaded ASID; all other
  *	ASIDs may still hold it, since it is not global
  * @forgotten: how often they were forgotten for that, for sysfs
@@ -131,6 +133,51 @@ static inline void pti_pcid_load(unsigned long cr3, bool pcid)
 	}
 
 	__this_cpu_write(pti_pcid.user_cr3, cr3);
+}
+
+/**
+ * pti_pcid_isolated() - does this CPU go to user mode on the user page table?
+ *
+ * Context: any that stays on this CPU.
+ * Return: true if it does, false if user mode runs on the kernel page table.
+ */
+static inline bool pti_pcid_isolated(void)
+{
+	return __this_cpu_read(pti_pcid.user_cr3) & 1UL << PTI_USER_ROOT_BIT;
+}
+
+/**
+ * pti_pcid_opt_out() - user mode runs on the kernel page table of the loaded mm from now on
+ * @pcid: CR4.PCIDE is in use
+ *
+ * No flush reaches the user PCID of this ASID while the kernel PCID stands in its place: it is
+ * owed one, whenever it is loaded. Of what is owed to the kernel PCID meanwhile, tlb.c has
+ * paid all.
+ *
+ * Context: interrupts off. Again and again, as you like.
+ */
+static inline void pti_pcid_opt_out(bool pcid)
+{
+	unsigned long cr3 = __this_cpu_read(pti_pcid.user_cr3) & ~(unsigned long)PTI_USER_CR3_BITS;
+
+	if (pcid) {
+		__this_cpu_write(pti_pcid.owed, __this_cpu_read(pti_pcid.owed) | pti_pcid_bit(cr3));
+		cr3 |= CR3_NOFLUSH;
+	}
+
+	__this_cpu_write(pti_pcid.user_cr3, cr3);
+}
+
+/**
+ * pti_pcid_opt_in() - user mode runs on the user page table again
+ * @pcid: CR4.PCIDE is in use
+ *
+ * Context: interrupts off. Nothing, if it does so already.
+ */
+static inline void pti_pcid_opt_in(bool pcid)
+{
+	if (!pti_pcid_isolated())
+		pti_pcid_load(__this_cpu_read(pti_pcid.user_cr3), pcid);
 }
 
 /*

@@ -41,6 +41,7 @@
 #include <linux/string.h>
 #include <linux/string_choices.h>
 #include <linux/uaccess.h>
+#include <linux/user_namespace.h>
 #include <linux/user-return-notifier.h>
 
 #include <asm/cpu_entry_area.h>
@@ -62,7 +63,10 @@
 
 static_assert(sizeof(struct pti_site) == 8);
 
-/* The one site that is not in entry text, where a probe is refused anyway: none may patch it. */
+/*
+ * The sites that are not in entry text, where a probe is refused anyway, are here and in
+ * opted_out_SYSCALL_64, which is noinstr: none may patch them.
+ */
 NOKPROBE_SYMBOL(ret_from_fork_asm);
 
 #define PTI_MAX_SITES		16
@@ -134,7 +138,7 @@ void __init pti_switch_decided(bool pairs, bool isolate)
 	pti_isolating = pairs;
 	pti_starts_off = pairs && !isolate;
 	pti_redo_start = (unsigned long)__entry_text_start;
-	pgd_pair_set_nx(pairs);
+	pgd_pairs_set_nx(pairs);
 }
 
 /**
@@ -329,7 +333,7 @@ static int pti_switch_cpu(void *data)
 	if (atomic_inc_return(&change->arrived) == 1) {
 		pti_isolating = change->on;
 		pti_redo_start = change->on ? (unsigned long)__entry_text_start : ~0UL;
-		pgd_pair_set_nx(change->on);
+		pgd_pairs_set_nx(change->on);
 		pti_poke_sites(change->on);
 		/* Pairs with the load below: a flush has to see what changed. */
 		smp_store_release(&change->done, true);
@@ -410,7 +414,8 @@ static ssize_t pti_enabled_write(struct file *file, const char __user *from, siz
 		return -EFAULT;
 	if ((text[0] != '0' && text[0] != '1') || text[1] != '\n')
 		return -EINVAL;
-	if (!capable(CAP_SYS_ADMIN))
+	/* Neither of who opened it alone, nor of who was made to write to it. */
+	if (!capable(CAP_SYS_ADMIN) || !file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN))
 		return -EPERM;
 
 	on = text[0] == '1';

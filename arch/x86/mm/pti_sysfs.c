@@ -24,6 +24,7 @@
 #include <linux/string_choices.h>
 #include <linux/sysfs.h>
 
+#include <asm/pgd_pair.h>
 #include <asm/pti_switch.h>
 
 #include "pti_exposure.h"
@@ -87,6 +88,13 @@ static ssize_t exposed_bytes_show(struct kobject *kobj, struct kobj_attribute *a
 
 static struct kobj_attribute exposed_bytes_attr = __ATTR_RO(exposed_bytes);
 
+static ssize_t opted_out_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", pgd_pairs_are_parted());
+}
+
+static struct kobj_attribute opted_out_attr = __ATTR_RO(opted_out);
+
 /* In this order they are made: if one cannot be, those that matter most are there. */
 static const struct attribute *const pti_attrs[] = {
 	&state_attr.attr,
@@ -96,6 +104,7 @@ static const struct attribute *const pti_attrs[] = {
 	&invpcid_attr.attr,
 	&global_pages_attr.attr,
 	&exposed_bytes_attr.attr,
+	&opted_out_attr.attr,
 	NULL
 };
 

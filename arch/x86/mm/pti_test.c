@@ -1056,6 +1056,73 @@ static void mirror_for_execution(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, p4d_bad(__p4d(pgd_val(pgd[3]))));
 }
 
+#ifdef CONFIG_PTI_OPT_OUT
+/*
+ * The pair of an mm that is opted out: what user mode may execute is executable in both roots,
+ * what was there and what comes; and then not any more.
+ */
+static void parted_pair(struct kunit *test)
+{
+	const struct setter *s = test->param_value;
+	unsigned int last = PTRS_PER_PGD / 2 - 1, parted = pgd_pairs_are_parted();
+	pgd_t *pgd = new_pair(test);
+
+	if (!mirrors(s))
+		return;
+
+	s->set(&pgd[0], USER_ENTRY(1));
+	s->set(&pgd[1], USER_ENTRY(2) | _PAGE_NX);
+	s->set(&pgd[2], SUPER_ENTRY(3) | _PAGE_NX);
+	KUNIT_EXPECT_FALSE(test, pgd_pair_is_parted(pgd));
+	pgd_pair_part(pgd);
+	KUNIT_EXPECT_TRUE(test, pgd_pair_is_parted(pgd));
+	KUNIT_EXPECT_EQ(test, pgd_pairs_are_parted(), parted + 1);
+	KUNIT_EXPECT_PTR_EQ(test, pgd_in_user_mode(pgd), pgd);
+	expect_entry(test, pgd, 0, USER_ENTRY(1), USER_ENTRY(1));
+	expect_entry(test, pgd, 1, USER_ENTRY(2) | _PAGE_NX, USER_ENTRY(2) | _PAGE_NX);
+	expect_entry(test, pgd, 2, SUPER_ENTRY(3) | _PAGE_NX, 0);
+
+	/* What comes, goes and is replaced meanwhile */
+	s->set(&pgd[last], USER_ENTRY(4));
+	s->set(&pgd[3], USER_ENTRY(5));
+	s->clear(&pgd[3]);
+	s->set(&pgd[4], USER_ENTRY(6));
+	s->set(&pgd[4], SUPER_ENTRY(7));
+	expect_entry(test, pgd, last, USER_ENTRY(4), USER_ENTRY(4));
+	expect_entry(test, pgd, 3, 0, 0);
+	expect_entry(test, pgd, 4, SUPER_ENTRY(7), 0);
+	expect_mirrored(test, pgd, 3);
+
+	pgd_pair_rejoin(pgd);
+	KUNIT_EXPECT_FALSE(test, pgd_pair_is_parted(pgd));
+	KUNIT_EXPECT_EQ(test, pgd_pairs_are_parted(), parted);
+	expect_entry(test, pgd, 0, USER_ENTRY(1) | _PAGE_NX, USER_ENTRY(1));
+	expect_entry(test, pgd, 1, USER_ENTRY(2) | _PAGE_NX, USER_ENTRY(2) | _PAGE_NX);
+	expect_entry(test, pgd, 2, SUPER_ENTRY(3) | _PAGE_NX, 0);
+	expect_entry(test, pgd, last, USER_ENTRY(4) | _PAGE_NX, USER_ENTRY(4));
+	s->set(&pgd[5], USER_ENTRY(8));
+	expect_entry(test, pgd, 5, USER_ENTRY(8) | _PAGE_NX, USER_ENTRY(8));
+	expect_mirrored(test, pgd, 4);
+}
+
+/* A pair that goes while it is parted is none that is counted any more. */
+static void parted_pair_freed(struct kunit *test)
+{
+	unsigned int parted = pgd_pairs_are_parted();
+	pgd_t *pgd;
+
+	if (!boot_cpu_has(X86_FEATURE_PTI))
+		kunit_skip(test, "isolation is off");
+
+	pgd = pgd_pair_alloc(GFP_KERNEL | __GFP_ZERO);
+	KUNIT_ASSERT_NOT_NULL(test, pgd);
+	pgd_pair_part(pgd);
+	pgd_pair_free(pgd);
+	KUNIT_EXPECT_EQ(test, pgd_pairs_are_parted(), parted);
+	KUNIT_EXPECT_EQ(test, page_private(virt_to_page(pgd)), 0);
+}
+#endif
+
 /* With DEBUG_VM, a state that is not that of the loaded mm is told: two warnings. */
 static void stale_state(struct kunit *test)
 {
@@ -1203,6 +1270,10 @@ static struct kunit_case pair_cases[] = {
 	KUNIT_CASE_PARAM(mirror_not, setter_gen_params),
 	KUNIT_CASE_PARAM(mirror_without_pair, setter_gen_params),
 	KUNIT_CASE_PARAM(mirror_for_execution, setter_gen_params),
+#ifdef CONFIG_PTI_OPT_OUT
+	KUNIT_CASE_PARAM(parted_pair, setter_gen_params),
+	KUNIT_CASE(parted_pair_freed),
+#endif
 	KUNIT_CASE(stale_state),
 	KUNIT_CASE(owed_by_nmi),
 	KUNIT_CASE(single_roots),

@@ -38,7 +38,8 @@ static noinline __maybe_unused void __pti_load_mm(unsigned long cr3)
  *
  * A user CR3 of another mm would run user mode on page tables that may be gone; an
  * ASID that is loaded and in the mask of those that are not would be flushed by
- * chance. Bit 11 is not compared: PCIDs are in use before pti_init() says so.
+ * chance. Bit 11 is not compared: PCIDs are in use before pti_init() says so. The user
+ * CR3 of a task that is opted out is the kernel's, and its ASID is in that mask.
  *
  * Context: interrupts off, CR3 as tlb.c wrote it last. Only with DEBUG_VM.
  */
@@ -46,6 +47,7 @@ static inline void pti_check_loaded(void)
 {
 	const struct pti_pcid *s;
 	unsigned long cr3, differ;
+	bool opted_out;
 
 	/* First of all: what tlb.c inlines depends on how large this looks. */
 	if (!IS_ENABLED(CONFIG_DEBUG_VM))
@@ -57,9 +59,10 @@ static inline void pti_check_loaded(void)
 
 	cr3 = __read_cr3();
 	differ = (s->user_cr3 ^ cr3) & ~(CR3_NOFLUSH | 1UL << PTI_USER_PCID_BIT);
-	VM_WARN_ONCE(differ != 1UL << PTI_USER_ROOT_BIT,
+	opted_out = pti_may_be_opted_out() && !pti_pcid_isolated();
+	VM_WARN_ONCE(differ != (opted_out ? 0 : 1UL << PTI_USER_ROOT_BIT),
 		     "PTI: user CR3 %lx is not that of CR3 %lx\n", s->user_cr3, cr3);
-	VM_WARN_ONCE(s->owed & pti_pcid_bit(cr3),
+	VM_WARN_ONCE(!opted_out && (s->owed & pti_pcid_bit(cr3)),
 		     "PTI: the PCID of CR3 %lx is loaded and among those owed later (%x)\n",
 		     cr3, s->owed);
 }

@@ -271,6 +271,58 @@ static void recycled_asids(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, a);
 }
 
+#ifdef CONFIG_PTI_OPT_OUT
+/*
+ * User mode on the kernel page table: its user PCID is owed a flush from then on, whatever is
+ * loaded or flushed meanwhile, once.
+ */
+static void opted_out(struct kunit *test)
+{
+	struct mms *m = begin(test);
+	unsigned long cr3, out, flushed, back, in, again;
+	bool b, a;
+
+	settle(m);
+	/* As a task that may be, or what looks after the state with DEBUG_VM would warn. */
+	set_thread_flag(TIF_PTI_OPT_OUT);
+	cr3 = __read_cr3();
+	pti_pcid_opt_out(true);
+	out = this_cpu_read(pti_pcid.user_cr3);
+	flush_tlb_local();
+	pay();
+	flushed = this_cpu_read(pti_pcid.user_cr3);
+	pti_pcid_opt_in(true);
+	in = this_cpu_read(pti_pcid.user_cr3);
+	pay();
+	pti_pcid_opt_in(true);
+	again = this_cpu_read(pti_pcid.user_cr3);
+
+	/* Another mm comes and goes, and is owed nothing. */
+	pti_pcid_opt_out(true);
+	load(m->b);
+	b = pay();
+	load(m->a);
+	back = this_cpu_read(pti_pcid.user_cr3);
+	pti_pcid_opt_out(true);
+	pti_pcid_opt_out(true);
+	pti_pcid_opt_in(true);
+	a = pay();
+	load(m->b);
+	load(m->a);
+	a = a && !pay();
+	clear_thread_flag(TIF_PTI_OPT_OUT);
+	end(m);
+
+	KUNIT_EXPECT_EQ(test, out, cr3 | CR3_NOFLUSH);
+	KUNIT_EXPECT_EQ(test, flushed, cr3 | CR3_NOFLUSH);
+	KUNIT_EXPECT_EQ(test, in, cr3 | PTI_USER_CR3_BITS);
+	KUNIT_EXPECT_EQ(test, again, cr3 | PTI_USER_CR3_BITS | CR3_NOFLUSH);
+	KUNIT_EXPECT_FALSE(test, b);
+	KUNIT_EXPECT_EQ(test, back, cr3 | PTI_USER_CR3_BITS);
+	KUNIT_EXPECT_TRUE(test, a);
+}
+#endif
+
 static struct kunit_case tlb_cases[] = {
 	KUNIT_CASE(loaded_mm),
 	KUNIT_CASE(full_flush),
@@ -279,6 +331,9 @@ static struct kunit_case tlb_cases[] = {
 	KUNIT_CASE(kernel_page),
 	KUNIT_CASE(cpu_comes_back),
 	KUNIT_CASE(recycled_asids),
+#ifdef CONFIG_PTI_OPT_OUT
+	KUNIT_CASE(opted_out),
+#endif
 	{ }
 };
 

@@ -63,11 +63,30 @@ bool pgd_has_pair(pgd_t *pgd);
 #define PGD_PAIR_VISIBLE	static
 #endif
 
+#ifdef CONFIG_PTI_OPT_OUT
+void pgd_pair_part(pgd_t *pgd);
+void pgd_pair_rejoin(pgd_t *pgd);
+bool pgd_pair_is_parted(pgd_t *pgd);
+unsigned int pgd_pairs_are_parted(void);
+#else
+static inline void pgd_pair_rejoin(pgd_t *pgd) { }
+
+static inline bool pgd_pair_is_parted(pgd_t *pgd)
+{
+	return false;
+}
+
+static inline unsigned int pgd_pairs_are_parted(void)
+{
+	return 0;
+}
+#endif
+
 /* What mirroring adds to the kernel's copy of a user entry. */
 #define PGD_MIRROR_NX	_PAGE_NX
 
 #ifdef CONFIG_PTI_SWITCH
-void pgd_pair_set_nx(bool nx);
+void pgd_pairs_set_nx(bool nx);
 #endif
 
 /*
@@ -130,11 +149,11 @@ static inline pgd_t pgd_mirror(pgd_t *pgdp, pgd_t pgd)
  * @pgd: kernel root of an mm
  *
  * Context: any.
- * Return: its user root, or @pgd itself with isolation off.
+ * Return: its user root, or @pgd itself with isolation off or if the mm is opted out.
  */
 static inline pgd_t *pgd_in_user_mode(pgd_t *pgd)
 {
-	return pti_isolates() ? pgd_pair_user_root(pgd) : pgd;
+	return pti_isolates() && !pgd_pair_is_parted(pgd) ? pgd_pair_user_root(pgd) : pgd;
 }
 
 /**

@@ -18,6 +18,8 @@
  *   arch/x86/mm/pti_mode.c		the decision at boot, and the status
  *   arch/x86/mm/pti_switch.c		the change of it in the running system
  *   asm/pti_switch.h, pti_sync.h	what is so now
+ *   arch/x86/mm/pti_opt_out*.c		processes that are not isolated, and who may ask for it
+ *   arch/x86/entry/opted_out.S		their system call
  *   arch/x86/mm/pti_debugfs.c		the exposure, for people to read
  *   arch/x86/mm/pti_audit.c		what one process shows, for tools
  *   arch/x86/mm/pti_audit_walk.c	the walk that finds it
@@ -100,5 +102,12 @@ static inline bool pti_may_be_global(unsigned long addr)
 }
 
 #endif /* CONFIG_MITIGATION_PAGE_TABLE_ISOLATION */
+
+/* May the current task run user mode on the kernel page table (asm/pti_opt_out.h)? */
+#ifdef CONFIG_PTI_OPT_OUT
+#define pti_may_be_opted_out()	test_thread_flag(TIF_PTI_OPT_OUT)
+#else
+#define pti_may_be_opted_out()	false
+#endif
 #endif /* __ASSEMBLY__ */
 #endif /* _ASM_X86_PTI_H */

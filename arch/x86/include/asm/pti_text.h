@@ -17,6 +17,13 @@ void isolated_SYSENTER_compat(void);
 void isolated_SYSCALL_compat(void);
 
 extern const char isolated_SYSCALL_64_end[];
+#ifdef CONFIG_PTI_OPT_OUT
+void opted_out_SYSCALL_64(void);
+
+extern const char opted_out_SYSCALL_64_safe_stack[];
+extern const char opted_out_sysret_user_stack[], opted_out_sysret_end[];
+#endif
+
 extern const char isolated_SYSENTER_compat_end[], isolated_SYSCALL_compat_end[];
 extern const char isolated_sysret_redo[], isolated_sysret_end[];
 extern const char isolated_sysret_redo_pcid[], isolated_sysret_end_pcid[];
@@ -45,6 +52,20 @@ static __always_inline bool pti_ip_single_stepped(unsigned long ip)
 	       pti_ip_in(ip, isolated_SYSENTER_compat, isolated_SYSENTER_compat_end);
 }
 
+#ifdef CONFIG_PTI_OPT_OUT
+/* The same for the system call of a process that is opted out (opted_out.S). */
+static __always_inline bool pti_ip_opted_out_gap(unsigned long ip)
+{
+	return pti_ip_in(ip, opted_out_SYSCALL_64, opted_out_SYSCALL_64_safe_stack) ||
+	       pti_ip_in(ip, opted_out_sysret_user_stack, opted_out_sysret_end);
+}
+#else
+static __always_inline bool pti_ip_opted_out_gap(unsigned long ip)
+{
+	return false;
+}
+#endif
+
 /**
  * pti_ip_syscall_gap() - is an address where RSP is no stack of the kernel's?
  * @ip: the address
@@ -62,6 +83,7 @@ static __always_inline bool pti_ip_syscall_gap(unsigned long ip)
 	       pti_ip_in(ip, isolated_sysret_redo, isolated_sysret_end) ||
 	       pti_ip_in(ip, isolated_sysret_redo_pcid, isolated_sysret_end_pcid) ||
 	       pti_ip_in(ip, isolated_redo, isolated_redo_end) ||
+	       pti_ip_opted_out_gap(ip) ||
 	       (IS_ENABLED(CONFIG_IA32_EMULATION) &&
 		(pti_ip_in(ip, isolated_SYSENTER_compat, isolated_SYSENTER_compat_end) ||
 		 pti_ip_in(ip, isolated_SYSCALL_compat, isolated_SYSCALL_compat_end) ||
