@@ -245,7 +245,7 @@ if [ "$initramfs" = "$build/initramfs.cpio.gz" ] && [ -f "$build/guest/base.cpio
 			pieces="$pieces $f"
 		fi
 	done
-	if grep -q -e ptictl -e ptaudit -e show.sh "$tmp/add/run-program"; then
+	if grep -q -e ptictl -e ptaudit -e show.sh -e lockdown.sh "$tmp/add/run-program"; then
 		pieces="$pieces $build/guest/tools.cpio.gz"
 	fi
 fi

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Soak the debug configuration of configs.txt under Debian's stress-ng, CPU
-# hotplug, LDTs and perf (guest/soak.sh), isolation switched off and on meanwhile; the
-# log must hold no report.
+# hotplug, LDTs and perf (guest/soak.sh), isolation switched off and on meanwhile, and
+# processes that opt out and in; the log must hold no report.
 
 usage()
 {
@@ -75,7 +75,7 @@ done
 name=soak-$model
 append=pti=on
 nmis=0
-loops="sample_64:5 toggle.sh:50 ldt_64:10,entry_syscall_64:300,mm_procs_64:3"
+loops="sample_64:5 toggle.sh:50 ldt_64:10,entry_syscall_64:300,mm_procs_64:3,opted_out_64:3"
 set --
 if [ "$load" ]; then
 	name=load-$model

@@ -70,7 +70,7 @@ test: test-kernels initramfs ## run all tests
 # The part's name is looked at before anything is built. Soak and load have a kernel of
 # their own; a case that needs the emulator of "make qemu-pcid" has a name that tells.
 SOAK = $(filter soak% load%,$(or $(PART),$(CASE)))
-QEMU = $(filter qemu sweep,$(PART))$(foreach name,qemu sweep- probe,$(findstring $(name),$(CASE)))
+QEMU = $(filter qemu sweep load-qemu,$(PART))$(foreach name,qemu sweep- probe,$(findstring $(name),$(CASE)))
 LONG_NEEDS = $(if $(SOAK),,kernel stock stripped size kunit-kernel corners-kernel stock-corners) $(if $(SOAK)$(if $(PART)$(CASE),,all),debug-kernel) \
 	$(if $(strip $(QEMU))$(if $(PART)$(CASE),,all),qemu-pcid)
 
@@ -169,7 +169,7 @@ pcid-test: deps ## test the PCID state of arch/x86/mm/pti_pcid.h on the host, ag
 
 # All of it, or what is asked for, on one machine.
 SWEEP_ON = $(or $(MACHINE),$(if $(PATHS)$(KINDS),intel))
-SWEEP_NEEDS = $(if $(filter %pcid ibrs% %ibpb,$(or $(SWEEP_ON),pcid)),qemu-pcid) \
+SWEEP_NEEDS = $(if $(filter %pcid %ibrs ibrs% %ibpb,$(or $(SWEEP_ON),pcid)),qemu-pcid) \
 	$(if $(filter given-up,$(or $(SWEEP_ON),given-up)),kunit-kernel)
 
 nmi-sweep: audit-kernel initramfs $(SWEEP_NEEDS) ## inject an NMI, #MC or #DB at every instruction of the entry code, on each machine (half an hour; PATHS=: one path, minutes)

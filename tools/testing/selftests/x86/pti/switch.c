@@ -3,10 +3,10 @@
  * switch - isolation switched on and off in the running system
  *
  * Root writes 0 or 1 to x86/pti_enabled in debugfs, while processes make system calls,
- * fault, trap, fork, map memory, use an LDT and I/O ports, and compare what they get with
- * what they have to. What was set up in one state is used in the other. The state is asked
- * of each file that has it; no two may differ. A kernel that keeps the switch out has to
- * say why.
+ * fault, trap, fork, map memory, use an LDT and I/O ports, opt out and in, and compare what
+ * they get with what they have to. What was set up in one state is used in the other. The
+ * state is asked of each file that has it; no two may differ. A kernel that keeps the switch
+ * out has to say why.
  *
  * What it catches: an entry or exit that is of the other state; user memory that only one
  * of the page tables has, or that one of them does not execute; a status that lags behind;
@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include "ldt.h"
+#include "opt_out.h"
 #include "threads.h"
 
 #define ENABLED_FILE	"/sys/kernel/debug/x86/pti_enabled"
@@ -356,12 +357,26 @@ static const char *load_traps(void)
 	return __atomic_load_n(&traps, __ATOMIC_SEQ_CST) - was >= 4 ? NULL : "traps";
 }
 
+/* On the kernel page table and back, where the kernel lets a process do that. */
+static const char *load_opted_out(void)
+{
+	const char *wrong;
+
+	if (opt_get() < 0)
+		return NULL;
+	if (opt_set(PR_SPEC_ENABLE))
+		return "opting out";
+	wrong = load_calls() ?: load_traps() ?: load_memory();
+	return opt_set(PR_SPEC_DISABLE) ? "opting in" : wrong ?: load_calls();
+}
+
 static const struct {
 	const char *name;
 	const char *(*round)(void);
 } loads[] = {
 	{ "calls", load_calls }, { "memory", load_memory }, { "fork", load_fork },
 	{ "ldt", load_ldt }, { "ports", load_ports }, { "traps", load_traps },
+	{ "opted out", load_opted_out },
 };
 
 #define NR_LOADS	(sizeof(loads) / sizeof(*loads))
@@ -378,6 +393,59 @@ static void load_process(unsigned int nr)
 	if (wrong)
 		snprintf(shared->wrong, sizeof(shared->wrong), "%s", wrong);
 	_exit(!!wrong);
+}
+
+/* Is all as it is for a process that is opted out, or is not? Its CPU is its own. */
+static const char *opted_out_differs(bool out, bool on)
+{
+	unsigned long head = opt_head();
+	char text[64];
+
+	if (!opt_status("/proc/self/status", text, sizeof(text)) ||
+	    strcmp(text, out ? "opted-out" : on ? "isolated" : "off"))
+		return "/proc/self/status";
+	if (!access(STATUS, F_OK) && !same(STATUS "/opted_out", out ? "1\n" : "0\n"))
+		return STATUS "/opted_out";
+	if (head && head != pti_symbol(!on ? "entry_SYSCALL_64" : out ? "opted_out_SYSCALL_64" :
+				       "isolated_SYSCALL_64"))
+		return "LSTAR";
+	return load_calls() ?: load_traps() ?: load_memory();
+}
+
+/* The request comes in one state; what came of it has to hold in the other, and back. */
+static int opt_in_each_state(int fd)
+{
+	const char *wrong = NULL;
+	int i, k;
+
+	pti_pin(0);
+	for (i = 0; i < 16 && !wrong; i++) {
+		bool out = !(i & 1);
+		int on = i >> 1 & 1;
+
+		change(on);
+		if (opt_set(out ? PR_SPEC_ENABLE : PR_SPEC_DISABLE))
+			wrong = "prctl";
+		for (k = 0; k < 3 && !wrong; k++, on = !on) {
+			change(on);
+			wrong = opted_out_differs(out, on);
+		}
+		if (wrong)
+			ksft_print_msg("%d: %s, %s: %s\n", i, out ? "opted out" : "isolated",
+				       on ? "on" : "off", wrong);
+	}
+	return !!wrong;
+}
+
+static void test_opted_out(void)
+{
+	const char *name = "opted out in one state, and still in the other";
+
+	if (opt_sysctl("1"))
+		ksft_test_result_skip("%s: this kernel lets nobody opt out\n", name);
+	else
+		ksft_test_result(!child_errno(opt_in_each_state, -1), "%s\n", name);
+	change(1);
 }
 
 /* All of the load runs, and gets on in each state before there is the next. */
@@ -546,11 +614,12 @@ int main(int argc, char **argv)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		ksft_exit_fail_perror("mmap");
-	ksft_set_plan(9);
+	ksft_set_plan(10);
 	test_states();
 	test_bad_input();
 	test_rights();
 	test_across();
+	test_opted_out();
 	test_load(pti_rounds(100));
 	test_callers(pti_rounds(1000));
 	test_killed(pti_rounds(40) / 2 + 1);
