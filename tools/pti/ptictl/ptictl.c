@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ptictl - ask a running kernel about its page-table isolation
+ * ptictl - ask a running kernel about its page-table isolation, and run programs without
  *
  * The first argument is a command, the rest is its own. A command is a file with a
  * struct command, which commands[] lists. See ptictl(1).
@@ -15,6 +15,9 @@
 
 static const struct command *const commands[] = {
 	&command_status,
+	&command_run,
+	&command_show,
+	&command_list,
 };
 
 /* One line on stderr. */
@@ -43,13 +46,13 @@ static void print_help(void)
 
 	printf("Usage: ptictl COMMAND [OPTION...]\n"
 	       "       ptictl --help | --version\n\n"
-	       "Ask this kernel about its page-table isolation.\n\n"
+	       "Ask this kernel about its page-table isolation, and run programs without it.\n\n"
 	       "Commands:\n");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	printf("\n'ptictl COMMAND --help' says more of one.\n\n"
 	       "Exit status: 0 well, 1 something could not be read or is wrong,\n"
-	       "2 wrong arguments, 3 this kernel does not have it.\n");
+	       "2 wrong arguments, 3 this kernel does not have it. That of run is the program's.\n");
 }
 
 static enum exit_status run(int argc, char **argv)

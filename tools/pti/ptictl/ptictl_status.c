@@ -88,6 +88,7 @@ struct status {
 	char		text[NR_TEXTS][VALUE_SIZE];
 	struct row	flag[NR_FLAGS];
 	struct row	exposed;
+	struct row	opted_out;
 	struct row	*rows, *flushes;
 	size_t		nr_rows, nr_flushes;
 };
@@ -111,7 +112,8 @@ static void gather(struct status *s, const struct place *dir)
 		s->good &= s->flag[i].good;
 	}
 	s->exposed.good = read_number(dir, "exposed_bytes", &s->exposed.value);
-	s->good &= s->exposed.good;
+	s->opted_out.good = read_number(dir, "opted_out", &s->opted_out.value);
+	s->good &= s->exposed.good && s->opted_out.good;
 	s->good &= read_rows(dir, "exposure", &s->rows, &s->nr_rows);
 	s->good &= read_rows(dir, "flushes", &s->flushes, &s->nr_flushes);
 }
@@ -250,6 +252,11 @@ static void tell_people(const struct status *s, const char *sentence)
 	for (i = 0; i < NR_FLAGS; i++)
 		printf("  %-14s %s\n", flags[i].label, !s->flag[i].good ? "?" :
 		       s->flag[i].value ? flags[i].yes : flags[i].no);
+	if (s->opted_out.good)
+		printf("  %-14s %llu %s without isolation\n", "opted out", s->opted_out.value,
+		       s->opted_out.value == 1 ? "process" : "processes");
+	else
+		printf("  %-14s ?\n", "opted out");
 	tell_exposure(s);
 
 	printf("\nFlushes that it took since boot\n");
@@ -261,21 +268,6 @@ static void tell_people(const struct status *s, const char *sentence)
 	}
 }
 
-/* A string of JSON. What was read is plain ASCII, but for --sysfs. */
-static void json_string(const char *text)
-{
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			printf("\\%c", *text);
-		else if ((unsigned char)*text < ' ' || *text == 0x7f)
-			printf("\\u%04x", *text);
-		else
-			putchar(*text);
-	}
-	putchar('"');
-}
-
 static void json_text(const char *key, const char *text)
 {
 	printf(",\n  \"%s\": ", key);
@@ -283,6 +275,14 @@ static void json_text(const char *key, const char *text)
 		json_string(text);
 	else
 		printf("null");
+}
+
+static void json_number(const char *key, const struct row *number)
+{
+	if (number->good)
+		printf(",\n  \"%s\": %llu", key, number->value);
+	else
+		printf(",\n  \"%s\": null", key);
 }
 
 static void json_rows(const char *key, const struct row *rows, size_t nr)
@@ -314,10 +314,8 @@ static void tell_json(const struct status *s)
 		for (i = 0; i < NR_FLAGS; i++)
 			printf(",\n  \"%s\": %s", flags[i].file, !s->flag[i].good ? "null" :
 			       s->flag[i].value ? "true" : "false");
-		if (s->exposed.good)
-			printf(",\n  \"exposed_bytes\": %llu", s->exposed.value);
-		else
-			printf(",\n  \"exposed_bytes\": null");
+		json_number("exposed_bytes", &s->exposed);
+		json_number("opted_out", &s->opted_out);
 		json_rows("exposure", s->rows, s->nr_rows);
 		json_rows("flushes", s->flushes, s->nr_flushes);
 	}

@@ -29,7 +29,7 @@ off:Not*)		sentence="User mode does not run isolated, and need not: Meltdown doe
 esac
 check "the verdict" "$sentence" "$(head -n 1 /tmp/table)"
 check "meltdown" "$meltdown" "$(member meltdown)"
-for file in requested state reason exposed_bytes; do
+for file in requested state reason exposed_bytes opted_out; do
 	check "$file" "$(cat $dir/$file)" "$(member $file)"
 done
 for file in pcid invpcid global_pages; do
