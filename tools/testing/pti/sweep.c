@@ -185,6 +185,26 @@ static bool isolated(const struct sweep *s, const struct regs *r)
 			    &leaf) && !(leaf.perms & PERM_X);
 }
 
+/*
+ * In user mode.  The kernel root of a pair: it maps what runs to be executed, and so does the
+ * user root beside it.
+ */
+static bool opted_out(const struct sweep *s, const struct regs *r)
+{
+	__u64 root = r->v[CR3] & PTE_ADDR;
+	struct leaf leaf, beside;
+
+	return !(root & CR3_USER) &&
+	       table_lookup(&s->guest, s->levels, root, r->v[RIP], &leaf) &&
+	       table_lookup(&s->guest, s->levels, root | CR3_USER, r->v[RIP], &beside) &&
+	       leaf.perms & beside.perms & PERM_X;
+}
+
+static bool state_fits(const struct sweep *s, const struct path *p, const struct regs *r)
+{
+	return s->opted_out && !p->isolated ? opted_out(s, r) : isolated(s, r) == s->isolated;
+}
+
 static enum vm_result look(struct sweep *s)
 {
 	enum vm_result result = VM_OK;
@@ -205,9 +225,9 @@ static enum vm_result look(struct sweep *s)
 		if (!result && r.v[RIP] == s->exec)
 			result = program_begins(s, &r);
 		p = result ? NULL : path_at(s, &r);
-		if (p && cpl(&r) == 3 && s->isolated != isolated(s, &r)) {
+		if (p && cpl(&r) == 3 && !state_fits(s, p, &r)) {
 			note(s, "the guest is %sisolated: CR3 is %#llx in user mode",
-			     s->isolated ? "not " : "", r.v[CR3]);
+			     isolated(s, &r) ? "" : "not ", r.v[CR3]);
 			return VM_OK;
 		}
 		if (p && path_next(s, p, &kind))
@@ -340,6 +360,7 @@ static void complain(void)
 	      "  --kinds LIST      of nmi,mce,held,fault,int3,nested,db (all); trace: none\n"
 	      "  --not-isolated    the guest is not, and has one page table a process\n"
 	      "  --given-up        the same, but it was to be and enters the kernel so\n"
+	      "  --opted-out       it is, but for the processes that take these paths\n"
 	      "  --pcid            the guest has PCIDs in use\n"
 	      "  --ibrs            the kernel has IBRS in use\n"
 	      "  --model NAME      of the machine, models.txt ($PTI_MODEL)\n"
@@ -470,6 +491,7 @@ int main(int argc, char **argv)
 		{ "kinds", required_argument, NULL, 'k' },
 		{ "not-isolated", no_argument, NULL, 'N' },
 		{ "given-up", no_argument, NULL, 'G' },
+		{ "opted-out", no_argument, NULL, 'U' },
 		{ "pcid", no_argument, NULL, 'i' },
 		{ "ibrs", no_argument, NULL, 'I' },
 		{ "model", required_argument, NULL, 'n' },
@@ -520,6 +542,9 @@ int main(int argc, char **argv)
 		case 'G':
 			s->isolated = false;
 			s->heads = true;
+			break;
+		case 'U':
+			s->opted_out = true;
 			break;
 		case 'i':
 			s->pcid = true;

@@ -116,6 +116,8 @@ struct path {
 	const char *raise_insn, *tail;
 	const char *enters;	/* raise: where the site leads; NULL: SYSCALL's entry */
 	bool owes;		/* PCIDs: the way out by via finds that it owes a flush */
+	bool opted_out;		/* only where the process is, ... */
+	bool isolated;		/* ... and there it is isolated where the path begins */
 
 	char vendor;		/* only on CPUs of this one, or 0 */
 
@@ -170,6 +172,7 @@ struct sweep {
 	__u64 percpu;		/* base of CPU 0's area */
 	bool isolated;		/* or should be: roots come in pairs */
 	bool heads;		/* not isolated, but entered as if it were */
+	bool opted_out;		/* isolated, but for the processes that are looked at */
 	bool pcid;		/* PCIDs are in use */
 	bool must_ibrs;		/* the kernel has to use IBRS */
 	__u64 spec_ctrl;	/* what the kernel runs with if it uses that MSR, or 0 */
@@ -267,7 +270,7 @@ enum vm_result debug_disarm(struct sweep *s, const struct regs *at);
 
 /* sweep_state.c */
 void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r);
-__u64 redo_addr(struct sweep *s, __u64 ip);
+__u64 redo_addr(struct sweep *s, const struct regs *at);
 bool same_stack(const struct sweep *s, const struct regs *at, const struct regs *r);
 bool snapshot_switched(struct sweep *s, const struct snapshot *before,
 		       const struct snapshot *after);

@@ -15,9 +15,10 @@ Usage: sweep.sh [OPTION...]
   --image DIR      where bzImage and vmlinux are (default: build)
   --machine NAME   only this one: intel, nofsgsbase, bhi, pcid, ibrs, ibrs-pcid, ibpb,
                    amd, amd-pcid, amd-no32, amd-pcid-no32, amd-zen2, amd-ibpb, nopti,
-                   ibrs-nopti, amd-nopti, amd-zen2-nopti, switched-off or given-up (of
-                   the kernel with KUnit, in kunit of DIR); amd-ibpb is not among those
-                   of --full
+                   ibrs-nopti, amd-nopti, amd-zen2-nopti, switched-off, opted-out,
+                   opted-out-pcid, opted-out-ibrs, opted-out-amd, opted-out-amd-zen2 or
+                   given-up (of the kernel with KUnit, in kunit of DIR); amd-ibpb is not
+                   among those of --full
   --paths PATTERN  only paths with such names; several are parted by |
   --kinds LIST     of nmi,mce,held,fault,int3,nested,db; trace: none
   --append "..."   kernel parameters, behind those of the machine
@@ -37,7 +38,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 all="intel nofsgsbase bhi pcid ibrs ibrs-pcid ibpb amd amd-pcid amd-no32 amd-zen2"
 all="$all amd-pcid-no32 nopti ibrs-nopti amd-nopti amd-zen2-nopti"
-all="$all switched-off given-up"
+all="$all switched-off opted-out opted-out-pcid opted-out-ibrs opted-out-amd"
+all="$all opted-out-amd-zen2 given-up"
 image=$build full= machines= paths= kinds=nmi limit= some= extra= plant=
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -86,7 +88,7 @@ all64="entry_syscall_64 entry_fault_64 entry_trap_64 espfix_64 noldt_64 sigctx_6
 one_machine()
 {
 	kernel=$image
-	model=affected pti=pti=on append= these='*' not= injected=$kinds allow=$here/allow/sweep.txt
+	model=affected pti=pti=on append= by= these='*' not= injected=$kinds allow=$here/allow/sweep.txt
 	programs="vsys_64 $all64 entry_irq_64 entry_syscall_32 dbg_step_32"
 	case $1 in
 	intel) ;;
@@ -180,6 +182,31 @@ one_machine()
 		programs="entry_syscall_64 entry_syscall_32 entry_fault_64 espfix_64 sigctx_64 dbg_break_64"
 		[ -z "$full" ] || injected=nmi,mce
 		;;
+	# Processes without isolation, on a machine that has it. Programs are run so by one that
+	# asks for that; opt_change_64 changes it, and back.
+	opted-out)
+		not=--opted-out append=mds=full by="opt_out_run_64 "
+		these='SYSCALL*|SYSENTER, SYSRET exit|SYSENTER, IRET exit|int80*|signal*|ptrace stop|#PF|timer from user|espfix|bad IRET, #GP|#DB from*|NMI from*|NMI, *|NMI in IRET*|NMI at*|#MC from*|#MC, *|#MC at*|*, opted out'
+		programs="entry_syscall_64 opt_change_64 entry_fault_64 entry_syscall_32 espfix_64 sigctx_64 dbg_ptrace_64 dbg_break_64"
+		;;
+	# The same with PCIDs; with IBRS, IBPB and the loop that bhi has; with returns to be
+	# untrained: for what is patched into the head and tail of their own.
+	opted-out-pcid)
+		model=qemu-pcid not="--opted-out --pcid" append=mds=full by="opt_out_run_64 "
+		these='SYSCALL, *exit|SYSCALL that*|int80, 64-bit code|NMI, *|NMI in IRET*|*, opted out'
+		programs="entry_syscall_64 opt_change_64"
+		[ -z "$full" ] || injected=nmi,mce,held
+		;;
+	opted-out-ibrs)
+		model=qemu-ibrs not="--opted-out --ibrs" append="spectre_v2=ibrs retbleed=ibpb" by="opt_out_run_64 "
+		these='SYSCALL, *exit|SYSCALL that*' programs="entry_syscall_64 opt_change_64"
+		[ -z "$full" ] || injected=nmi,mce
+		;;
+	opted-out-amd|opted-out-amd-zen2)
+		model=${1#opted-out-} not=--opted-out by="opt_out_run_64 "
+		these='SYSCALL, SYSRET exit' programs=entry_syscall_64
+		[ -z "$full" ] || injected=nmi
+		;;
 	# Isolation given up at boot, for want of memory: entered by what it has put in place.
 	given-up)
 		model=affected not=--given-up kernel=$image/kunit allow=$tmp/allow
@@ -213,7 +240,7 @@ END
 	rm -f "$tmp/status" "$results/sweep-$1.txt" "$results/sweep-$1.cover"
 	set --
 	for p in $programs; do
-		set -- "$@" "$p $n"
+		set -- "$@" "$by$p $n"
 	done
 	run_rc=0
 	PROGRESS=${PROGRESS:-3} "$here/run.sh" --image "$kernel" --model $model --time "$limit" --name "sweep-$machine" \

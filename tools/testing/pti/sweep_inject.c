@@ -312,8 +312,7 @@ static enum vm_result in_handler(struct sweep *s, enum injection kind, struct pa
 		struct regs again = *at;
 
 		/* The first one comes back, and there the second is let in */
-		if (at->v[CR3] & CR3_USER && !cpl(at))
-			again.v[RIP] = redo_addr(s, at->v[RIP]);
+		again.v[RIP] = redo_addr(s, at);
 		result = inject_raise(s, K_NMI);
 		if (!result)
 			result = step(s, r);

@@ -17,6 +17,8 @@
 #define KILL		62
 #define SIGRETURN	15
 #define SIGRETURN_32	173
+#define PR_SPEC_ENABLE	BIT_ULL(1)	/* ... the misfeature */
+#define PR_SPEC_DISABLE	BIT_ULL(2)
 #define FLAGS_FIXED	(BIT_ULL(14) | BIT_ULL(18))	/* NT, AC: SYSENTER clears them */
 #define SELECTOR_LDT	BIT_ULL(2)
 #define FIRST_EXTERNAL_VECTOR	0x20
@@ -50,6 +52,8 @@
 #define IN_REFUSED	AFTER("entry_syscall_64", "site_syscall_refused"), \
 			IN("sysret", "entry_SYSCALL32_ignore"), \
 			.enters = "entry_SYSCALL32_ignore", .vendor = 'a'
+#define OUT_SYSRET	AFTER("entry_syscall_64", "site_syscall"), WITH(RAX, GETPPID), \
+			IN("sysret", SYSRET), .opted_out = true
 
 static struct path paths[] = {
 	{ "SYSCALL, SYSRET exit", "entry_syscall_64", "site_syscall", NULL,
@@ -172,6 +176,18 @@ static struct path paths[] = {
 	{ "#MC in espfix", MCE, IN_ESPFIX },
 	{ "#MC in SYSENTER, SYSRET exit", MCE, IN_SYSRETL },
 	{ "#MC in refused SYSCALL", MCE, IN_REFUSED },
+
+	/*
+	 * By a process that is opted out: the system calls in which that ends and begins, and its
+	 * SYSRET, which is not taken up again
+	 */
+	{ "SYSCALL that isolates", "opt_change_64", "site_change", NULL,
+	  "entry_SYSCALL_64", IRET, WITH(RDX, PR_SPEC_DISABLE), .opted_out = true },
+	{ "SYSCALL that opts out", "opt_change_64", "site_change", NULL,
+	  "isolated_SYSCALL_64", "isolated_sysret", WITH(RDX, PR_SPEC_ENABLE),
+	  .opted_out = true, .isolated = true },
+	{ "NMI in SYSRET exit, opted out", NMI, OUT_SYSRET, .via = "repeat_nmi" },
+	{ "#MC in SYSRET exit, opted out", MCE, OUT_SYSRET, .via = "paranoid_exit" },
 };
 
 /* Address of a symbol of a guest's program, of either size, or 0 */
@@ -228,6 +244,12 @@ static bool has_word(const char *list, const char *word)
 	return false;
 }
 
+/* What an opted-out process has not: a SYSRET that is taken up again, and flushes to pay */
+static bool goes_otherwise(const struct path *p)
+{
+	return p->owes || (p->via && !strcmp(p->via, REDO_SYSRET));
+}
+
 /**
  * paths_find() - choose the paths and find where they begin
  * @s:		the sweep; its paths are set
@@ -252,6 +274,7 @@ int paths_find(struct sweep *s, const char *dir, const char *running, const char
 		snprintf(pattern, sizeof(pattern), "@(%s)", only);
 		if (fnmatch(pattern, p.name, FNM_EXTMATCH) ||
 		    (p.vendor && p.vendor != s->vendor) || (p.tail && !has_redo) ||
+		    (p.opted_out && !s->opted_out) || (s->opted_out && goes_otherwise(&p)) ||
 		    (p.owes && !(s->isolated && s->pcid)) ||
 		    (p.program && running && !has_word(running, p.program)))
 			continue;
@@ -322,6 +345,12 @@ const char *path_refuses(const struct sweep *s, enum injection kind)
 	return "none of these paths can take it";
 }
 
+/* What is interrupted there is taken up again elsewhere, on the kernel page table */
+static bool is_redone(const struct path *p)
+{
+	return p->tail && !p->opted_out;
+}
+
 /** path_takes() - whether this kind of round is made on a path */
 bool path_takes(const struct sweep *s, const struct path *p, enum injection kind)
 {
@@ -336,10 +365,11 @@ bool path_takes(const struct sweep *s, const struct path *p, enum injection kind
 		 * NMIs are held; one from user mode is on no stack that could nest.  In what is
 		 * taken up again they are not held any more.
 		 */
-		if (p->tail && (kind == K_NMI || kind == K_FAULT || kind == K_INT3))
+		if (is_redone(p) && (kind == K_NMI || kind == K_FAULT || kind == K_INT3))
 			return true;
 		return kind == K_TRACE || kind == K_MCE || kind == K_DB ||
-		       (kind == K_HELD && !p->tail) || (kind == K_NESTED && p->raise_at);
+		       (kind == K_HELD && !is_redone(p)) ||
+		       (kind == K_NESTED && (p->raise_at || p->opted_out));
 	case K_MCE:
 		/* A second one in the first would be the machine's end */
 		return kind != K_MCE;
@@ -490,6 +520,9 @@ static bool begins(struct sweep *s, const struct path *p, const struct regs *r)
 	if (p->trigger != FROM_USER && p->trigger != FROM_KERNEL)
 		return true;
 	if (path_frame(s, p, r, &f) || from_user != ((f.cs & 3) == 3))
+		return false;
+	/* Others are isolated, on the same machine */
+	if (from_user && s->opted_out && r->v[CR3] & CR3_USER)
 		return false;
 	return !p->site || (f.ip >= p->site_addr && f.ip <= p->site_end_addr);
 }

@@ -418,6 +418,25 @@ static enum vm_result same_at_end(struct sweep *s, struct round *rd)
 	return regs_write(s, &rd->r);
 }
 
+/*
+ * In user mode again, on the page table that the kernel says this CPU's user mode is to run on.
+ * On the kernel's, most programs would not notice.
+ */
+static void check_root(struct sweep *s, struct round *rd)
+{
+	__u64 pti_pcid = symbol_addr(s, "pti_pcid"), user_cr3;
+
+	/* The stock kernel has no such word */
+	if (!s->isolated || !pti_pcid || cpl(&rd->r) != 3)
+		return;
+	if (!guest_read_va(&s->guest, s->levels, kernel_root(s, &rd->r), s->percpu + pti_pcid,
+			   &user_cr3, sizeof(user_cr3)))
+		failure(s, rd->p, rd->kind, "the CR3 of this exit cannot be read");
+	else if ((user_cr3 ^ rd->r.v[CR3]) & PTE_ADDR)
+		failure(s, rd->p, rd->kind, "user mode runs on CR3 %#llx, and is to run on %#llx",
+			rd->r.v[CR3], user_cr3);
+}
+
 static void finish(struct sweep *s, struct round *rd)
 {
 	struct path *p = rd->p;
@@ -472,8 +491,10 @@ enum vm_result round_run(struct sweep *s, struct path *p, enum injection kind, s
 		}
 		if (!result)
 			result = same_at_end(s, &rd);
-		if (!result)
+		if (!result) {
+			check_root(s, &rd);
 			finish(s, &rd);
+		}
 	} else if (!result && cpl(&rd.r) == 3) {
 		p->missed++;
 	} else if (!result) {

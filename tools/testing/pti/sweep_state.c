@@ -71,22 +71,49 @@ void snapshot_take(struct sweep *s, struct snapshot *snap, const struct regs *r)
 		snap->unread = "SPEC_CTRL";
 }
 
+/*
+ * Where the instructions begin that IRET goes through both to user mode and to the kernel: it
+ * asks for a 16-bit stack first, if the kernel has those.
+ */
+static __u64 native_iret(const struct sweep *s, __u64 iret)
+{
+	__u64 from = symbol_addr(s, "restore_regs_and_return_to_kernel");
+	size_t i;
+
+	for (i = 0; i < s->text.n; i++)
+		if (s->text.insn[i].addr > from && s->text.insn[i].addr < iret &&
+		    !strncmp(s->text.insn[i].text, "testb", 5))
+			return s->text.insn[i].addr;
+	return iret;
+}
+
+static bool to_user(struct sweep *s, const struct regs *r)
+{
+	__u64 cs = 0;
+
+	return guest_read_va(&s->guest, s->levels, s->root, r->v[RSP] + sizeof(cs), &cs,
+			     sizeof(cs)) && cs & 3;
+}
+
 /**
- * redo_addr() - where the kernel goes on with what was interrupted at an address
+ * redo_addr() - where an isolated kernel goes on with what was interrupted
  * @s:		the sweep
- * @ip:		where, on the user page table
+ * @at:		the registers there
  *
  * What is on its way into the kernel goes on there, on the kernel page table: it is about to
- * switch, and does so twice.  What is on its way out is taken up again somewhere else.
+ * switch, and does so twice.  What is on its way out is taken up again somewhere else, also
+ * where the user CR3 is the kernel's.
  */
-__u64 redo_addr(struct sweep *s, __u64 ip)
+__u64 redo_addr(struct sweep *s, const struct regs *at)
 {
-	__u64 from = symbol_addr(s, "isolated_redo_table"), row[3];
+	__u64 from = symbol_addr(s, "isolated_redo_table"), row[3], ip = at->v[RIP];
 	__u64 to = symbol_addr(s, "isolated_redo_table_end");
 	__u64 iret = symbol_addr(s, "native_irq_return_iret");
 
-	if (from && ip <= iret && ip > symbol_addr(s, "restore_regs_and_return_to_kernel"))
-		return symbol_addr(s, "isolated_redo_iret");
+	if (cpl(at) || !s->isolated)
+		return ip;
+	if (from && ip <= iret && ip >= native_iret(s, iret))
+		return to_user(s, at) ? symbol_addr(s, "isolated_redo_iret") : ip;
 	for (; from < to; from += sizeof(row))
 		if (guest_read_va(&s->guest, s->levels, s->root, from, row, sizeof(row)) &&
 		    ip >= row[0] && ip < row[1])
@@ -110,7 +137,7 @@ bool snapshot_switched(struct sweep *s, const struct snapshot *before,
 
 	return s->isolated && !s->on_way_out && !cpl(&before->regs) && was & CR3_USER &&
 	       is == (was & ~(CR3_USER | CR3_USER_PCID)) &&
-	       redo_addr(s, before->regs.v[RIP]) == before->regs.v[RIP];
+	       redo_addr(s, &before->regs) == before->regs.v[RIP];
 }
 
 /*
@@ -124,7 +151,7 @@ static bool has_flushed(struct sweep *s, const struct remote_reg *reg,
 	__u64 was, is;
 
 	if (!s->pcid || cpl(a) || !(a->v[CR3] & CR3_USER) || !strcmp(reg->name, "cr3") ||
-	    redo_addr(s, a->v[RIP]) == a->v[RIP])
+	    redo_addr(s, a) == a->v[RIP])
 		return false;
 	/* Whether NOFLUSH had to be set again is the last thing that they were for */
 	if (!strcmp(reg->name, "eflags"))

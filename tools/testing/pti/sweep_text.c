@@ -24,7 +24,7 @@ __u64 symbol_addr(const struct sweep *s, const char *name)
  *
  * An isolated kernel has heads of its own for some, and tails; those with PCID end in
  * "_pcid".  One that has given isolation up keeps those heads whose exceptions have stacks
- * of their own.
+ * of their own.  A process that is opted out has one head of its own, and one tail.
  *
  * Return: the address, or 0 where the kernel has no such symbol.
  */
@@ -33,17 +33,20 @@ __u64 way_addr(const struct sweep *s, const char *name)
 	static const struct {
 		const char *base, *isolated;
 		bool kept;
+		const char *opted_out;
 	} ways[] = {
 		{ "asm_exc_nmi", "isolated_exc_nmi", true },
 		{ "asm_exc_machine_check", "isolated_exc_machine_check", true },
 		{ "asm_exc_debug", "isolated_exc_debug", true },
 		{ "asm_exc_double_fault", "isolated_exc_double_fault", true },
-		{ "entry_SYSCALL_64", "isolated_SYSCALL_64" },
+		{ "entry_SYSCALL_64", "isolated_SYSCALL_64", false, "opted_out_SYSCALL_64" },
 		{ "entry_SYSENTER_compat", "isolated_SYSENTER_compat" },
 		{ "entry_SYSCALL_compat", "isolated_SYSCALL_compat" },
-		{ "syscall_return_via_sysret", "isolated_sysret" },
+		{ "syscall_return_via_sysret", "isolated_sysret", false,
+		  "opted_out_sysret_user_stack" },
 		{ "swapgs_restore_regs_and_return_to_usermode", "isolated_return_to_usermode" },
 		{ "entry_SYSRETL_compat_unsafe_stack", "isolated_sysretl" },
+		{ "isolated_sysret", "isolated_sysret" },
 		{ "isolated_sysret_redo", "isolated_sysret_redo" },
 		{ "isolated_sysretl_redo", "isolated_sysretl_redo" },
 	};
@@ -54,6 +57,8 @@ __u64 way_addr(const struct sweep *s, const char *name)
 	for (i = 0; i < ARRAY_SIZE(ways); i++) {
 		if (strcmp(ways[i].base, name) || !(s->isolated || (s->heads && ways[i].kept)))
 			continue;
+		if (s->opted_out && ways[i].opted_out)
+			return symbol_addr(s, ways[i].opted_out);
 		snprintf(with_pcid, sizeof(with_pcid), "%s_pcid", ways[i].isolated);
 		addr = s->pcid ? symbol_addr(s, with_pcid) : 0;
 		if (!addr)
