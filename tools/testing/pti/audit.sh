@@ -28,6 +28,8 @@ Usage: audit.sh [OPTION...]
   --beside N       a command for run.sh --attach: start no guest, but compare one with
                    whatever load at random instants until it ends; fewer than N times
                    is not enough to tell
+  --opted-out FROM-TO  beside a load: user mode may run on the kernel page table with RIP
+                   in that range (guest/opted_out.c), and has to be met so; in hexadecimal
   --plant CMD      run the host command CMD first, on the guest as it is before its first
                    instruction; it has to let it run
   --program PROG   run this in the guest, not /pti/victim_64; it takes the same arguments, behind
@@ -45,7 +47,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
 image=$build model=${PTI_MODEL:-affected} cpus= append=pti=on mem=256 stops= beside=
-name= report= total= dump= self_test= plant= program=/pti/victim_64 dumps=
+name= report= total= dump= self_test= plant= program=/pti/victim_64 dumps= opted_out=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--dump) dump=--dump; shift; continue ;;
@@ -67,6 +69,7 @@ while [ $# -gt 0 ]; do
 	--plant) plant=$2 ;;
 	--program) program=$2 ;;
 	--dumps) dumps=$2 ;;
+	--opted-out) opted_out="--opted-out $2" ;;
 	*) die "unknown option $1 (--help lists them)" ;;
 	esac
 	shift 2
@@ -131,7 +134,7 @@ if [ "$beside" ]; then
 	rc=0
 	# shellcheck disable=SC2086 # options and their values
 	"$build/host/walk" --expected "$here/exposure.expected" $when $pcid \
-		--load "$beside" --seed 1 --time 86400 || rc=$?
+		$opted_out --load "$beside" --seed 1 --time 86400 || rc=$?
 	exit $rc
 fi
 

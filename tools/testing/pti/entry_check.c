@@ -16,7 +16,8 @@
  *		 that came from CR3 or from user_cr3, with the PCID of its page table; an
  *		 interrupted kernel finds the page table that it was on, or, with a table of
  *		 where to go on, the kernel's: each path is followed from there, too, as it
- *		 goes on after an interruption at each instruction on the user page table
+ *		 goes on after an interruption at each instruction on the user page table. It
+ *		 is not switched on the way out if user_cr3 was found to have the kernel root
  *	user_cr3 a flush that is owed to the user PCID is paid, and once
  *	off	 without isolation CR3 is let alone
  *	gs	 per-CPU memory is touched, and C called, with the kernel's GS base; user

@@ -65,6 +65,7 @@ enum value_kind {
 	V_RIP,			/* RIP of a frame, none of the addresses that are told apart */
 	V_CALLER,		/* return address into C */
 	V_LDTR,			/* LDTR, 0 where the process has no LDT */
+	V_CR3_ROOT,		/* the byte of pti_pcid.user_cr3 that has bit 12 */
 };
 
 struct value {
@@ -84,6 +85,11 @@ enum {
 #define CR3_IS_NOFLUSH	4	/* bit 63 is set */
 #define CR3_IS_KEPT	8	/* from pti_pcid.user_cr3, not from CR3 */
 #define CR3_TABLE	(CR3_IS_USER | CR3_IS_USER_PCID)
+
+/* And which bits those are */
+#define CR3_BIT_USER	12
+#define CR3_BIT_USER_PCID 11
+#define CR3_BIT_NOFLUSH	63
 
 /* Selectors (arch/x86/include/asm/segment.h) */
 #define KERNEL_CS	0x10
@@ -150,6 +156,8 @@ struct state {
 	__u8 on_ldtr;		/* ZF is set if LDTR is 0 */
 	__u8 ldt;		/* and it is not */
 	__u8 on_owed;		/* SF is set if NOFLUSH is, in pti_pcid.user_cr3 */
+	__u8 on_root;		/* ZF is set if the kernel root is in pti_pcid.user_cr3 */
+	__u8 opted_out;		/* and it is: no CR3 write is needed */
 	__u32 nslots;
 	__u32 irqs;		/* enum tri */
 	struct slot slot[MAX_SLOTS];

@@ -104,8 +104,9 @@ enum outcome call_c(struct state *st)
 	static const int clobbered[] = { 0, 1, 2, 6, 7, 8, 9, 10, 11 };
 	size_t i;
 
-	/* It may schedule, and another process has another LDT, or none */
+	/* It may schedule, and another process has another LDT, or none; or it isolates it */
 	st->ldt = 0;
+	st->opted_out = 0;
 	if (st->gs != GS_KERNEL)
 		wrong(st, "gs", "calls %s with the user's GS base", name);
 	if (st->fence)
@@ -181,7 +182,7 @@ static void check_user_exit(struct state *st, enum way_out out)
 	int i;
 
 	policy_left(st);
-	if (cur->pti && (st->cr3.id & CR3_TABLE) !=
+	if (cur->pti && !st->opted_out && (st->cr3.id & CR3_TABLE) !=
 	    (CR3_IS_USER | (cur->pcid ? CR3_IS_USER_PCID : 0U)))
 		wrong(st, "cr3", "to user mode on the kernel page table");
 	if (cur->pcid && st->cr3.id & CR3_IS_KEPT && !st->said)

@@ -425,8 +425,8 @@ static void labels_without(void)
 	for (i = 0; i < img.syms.n; i++) {
 		const struct symbol *s = &img.syms.v[i];
 
-		if (strncmp(s->name, "isolated_", 9) || !policy_followed(s->addr) ||
-		    label_named(s->name))
+		if ((strncmp(s->name, "isolated_", 9) && strncmp(s->name, "opted_out_", 10)) ||
+		    !policy_followed(s->addr) || label_named(s->name))
 			continue;
 		labels = grow(labels, nlabels, sizeof(*labels));
 		labels[nlabels] = (struct label){
@@ -442,7 +442,7 @@ static void labels_without(void)
 /* Reads the entry code's files of the series below that tree; without any, nothing is checked */
 void labels_read(const char *tree)
 {
-	static const char * const files[] = { "switch_cr3.S", "isolated_*.S" };
+	static const char * const files[] = { "switch_cr3.S", "isolated_*.S", "opted_out.S" };
 	char pattern[4096];
 	glob_t g = { 0 };
 	size_t i;

@@ -116,6 +116,8 @@ struct value policy_percpu_load(const struct state *st, __u64 addr, int size)
 	const struct symbol *s = percpu_symbol(addr);
 	__u64 off = s ? addr - s->addr : 0;
 
+	if (s && size == 1 && !strcmp(s->name, "pti_pcid") && off == CR3_BIT_USER / 8)
+		return val(V_CR3_ROOT, 0, 0);
 	if (!s || size != 8)
 		return val(V_JUNK, 0, 0);
 	if (!strcmp(s->name, "cpu_tss_rw") && off == TSS_RSP0)
@@ -199,7 +201,7 @@ bool policy_followed(__u64 addr)
 	static const char * const names[] = {
 		"retbleed_", "srso_", "its_return_thunk", "call_depth_return_thunk",
 		"entry_untrain_ret", "entry_ibpb", "clear_bhb_loop", "ret_from_fork_asm",
-		"isolated_",
+		"isolated_", "opted_out_",
 	};
 	const struct symbol *s;
 	size_t i;

@@ -202,6 +202,15 @@ size_t roots_first(struct state *out, size_t max)
 		lands(&out[n - 1]);
 	}
 
+	/* A process that is opted out has the kernel page table in user mode, too */
+	s = symbol_find(&img.syms, "opted_out_SYSCALL_64");
+	if (s && cur->pti) {
+		st = fresh(s->addr, false, GS_USER);
+		st.via = VIA_SYSCALL;
+		add(out, max, &n, &st, s->name, "user mode, opted out");
+		lands(&out[n - 1]);
+	}
+
 	/* A child goes to user mode from here, on a stack that the kernel made */
 	s = symbol_find(&img.syms, "ret_from_fork_asm");
 	st = fresh(s->addr, false, GS_KERNEL);

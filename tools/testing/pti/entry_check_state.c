@@ -93,6 +93,8 @@ const char *value_text(const struct value *v)
 		return "an address in C";
 	case V_LDTR:
 		return "LDTR";
+	case V_CR3_ROOT:
+		return "a part of user_cr3";
 	}
 	return to;
 }
@@ -217,6 +219,7 @@ void flags_unknown(struct state *st)
 	st->on_mode = 0;
 	st->on_ldtr = 0;
 	st->on_owed = 0;
+	st->on_root = 0;
 }
 
 __u64 state_hash(const struct state *st)

@@ -9,11 +9,6 @@
 
 #define MSR_GS_BASE	0xc0000101
 
-/* Bits of CR3 that tell the two page tables of an mm apart */
-#define CR3_BIT_USER	12
-#define CR3_BIT_USER_PCID 11
-#define CR3_BIT_NOFLUSH	63
-
 /* Where an operand in memory lies */
 struct loc {
 	enum { L_STACK, L_PERCPU, L_IMAGE, L_ANY } kind;
@@ -452,6 +447,8 @@ static void test(struct state *st, struct value a, struct value b, int size)
 		st->on_owed = 1;
 	} else if (a.kind == V_LDTR && b.kind == V_LDTR) {
 		st->on_ldtr = 1;
+	} else if (a.kind == V_CR3_ROOT && is_const(&b, 1 << CR3_BIT_USER % 8)) {
+		st->on_root = 1;
 	}
 }
 

@@ -120,6 +120,7 @@ static void interrupt_here(const struct state *st)
 	again.ip = redo(st->ip);
 	again.cr3 = val(V_CR3, 0, 0);
 	again.said = 0;
+	again.opted_out = 0;
 	again.fence = 0;
 	again.switches = 0;
 	again.resumed = 1;
@@ -194,6 +195,8 @@ static void one_path(struct state *st)
 			st->ldt |= st->on_ldtr && in->id == X86_INS_JE;
 			taken.said |= st->on_owed && in->id == X86_INS_JS;
 			st->said |= st->on_owed && in->id == X86_INS_JNS;
+			taken.opted_out |= st->on_root && in->id == X86_INS_JE;
+			st->opted_out |= st->on_root && in->id == X86_INS_JNE;
 			taken.path = path_add(st->path, ip, "taken");
 			push(&taken);
 			st->path = path_add(st->path, ip, "not taken");

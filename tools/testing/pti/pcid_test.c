@@ -5,7 +5,8 @@
  * others show no flush that is missing. This compiles the kernel's own pti_pcid.h.
  *
  * A model beside it remembers, for each ASID, whether its user PCID may hold
- * something stale. Random loads, flushes and exits go to both; at each exit the
+ * something stale. Random loads, flushes, exits and changes between a process that is opted out
+ * and one that is isolated go to both; at each exit the
  * CR3 that the entry code would write has to flush what the model calls stale,
  * and to belong to the ASID that is loaded. A flush that nobody owes is counted
  * too: it would be safe, but slow.
@@ -16,6 +17,7 @@
 
 #define PTI_USER_ROOT_BIT	12
 #define PTI_USER_PCID_BIT	11
+#define PTI_USER_CR3_BITS	(1 << PTI_USER_ROOT_BIT | 1 << PTI_USER_PCID_BIT)
 #define CR3_NOFLUSH		0x8000000000000000UL
 #define CR3_PCID_MASK		0xfffUL
 #define X86_CR4_PCIDE		(1UL << 17)
@@ -93,19 +95,20 @@ static void random_walk(void)
 	unsigned long missing = 0, needless = 0, wrong = 0, cr3, step;
 	bool stale[ASIDS] = { false };
 	unsigned int asid = 0;
-	bool flush;
+	bool flush, out = false;
 
 	/* The state that a CPU starts with owes ASID 0 a flush. */
 	stale[0] = true;
 	load(0, true);
 
 	for (step = 0; step < STEPS; step++) {
-		switch (rand() % 4) {
+		switch (rand() % 5) {
 		case 0:
 			asid = rand() % ASIDS;
 			flush = !(rand() % 4);
 			stale[asid] |= flush;
 			load(asid, flush);
+			out = false;
 			break;
 		case 1:
 			if (rand() % 2)
@@ -114,8 +117,21 @@ static void random_walk(void)
 				pti_flush_one_user(0);
 			stale[asid] = true;
 			break;
+		case 2:
+			out = !(rand() % 3);
+			if (out)
+				pti_pcid_opt_out(true);
+			else
+				pti_pcid_opt_in(true);
+			/* What flushes this PCID may come as one of the kernel's alone. */
+			stale[asid] |= out;
+			break;
 		default:
 			cr3 = exit_to_user();
+			if (out) {
+				wrong += (cr3 & ~CR3_NOFLUSH) != kernel_cr3(asid);
+				break;
+			}
 			missing += stale[asid] && (cr3 & CR3_NOFLUSH);
 			needless += !stale[asid] && !(cr3 & CR3_NOFLUSH);
 			wrong += (cr3 & ~CR3_NOFLUSH) != (kernel_cr3(asid) | 0x1800);
@@ -125,7 +141,7 @@ static void random_walk(void)
 
 	check(!missing, "each flush that is owed is paid before user mode runs");
 	check(!needless, "no flush is paid that is not owed");
-	check(!wrong, "the user CR3 is the loaded ASID's: its root, its user PCID");
+	check(!wrong, "the user CR3 is the loaded ASID's: its root, its user PCID; or its kernel CR3");
 }
 
 static void single_steps(void)
@@ -136,6 +152,11 @@ static void single_steps(void)
 	pti_pcid_load(kernel_cr3(0), false);
 	check(pti_pcid.user_cr3 == (kernel_cr3(0) | 0x1000),
 	      "without PCID, neither the user PCID nor NOFLUSH is in CR3");
+
+	pti_pcid_opt_out(false);
+	check(pti_pcid.user_cr3 == kernel_cr3(0), "nor in that of a process that is opted out");
+	pti_pcid_opt_in(false);
+	check(pti_pcid.user_cr3 == (kernel_cr3(0) | 0x1000), "nor if it is isolated again");
 
 	pti_pcid = (struct pti_pcid) { 0 };
 	load(ASIDS - 1, true);

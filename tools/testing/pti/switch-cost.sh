@@ -4,7 +4,8 @@
 # Count the guest instructions of each way into the kernel and back (guest/cost.c) in the
 # states that the running system can be switched to. Switched off, a way of user mode may
 # cost no more than with nopti; switched on, no way more than in a system that booted so,
-# and one that has never been switched no more for being able to.
+# and one that has never been switched no more for being able to. A process that is opted out
+# pays for 64-bit SYSCALL no more than with nopti.
 
 usage()
 {
@@ -31,7 +32,9 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM HUP
 mkdir -p "$results"
 
-# count STATE PARAMETERS [VALUE...]: "STATE way minimum", after these were written.
+# count STATE PARAMETERS [VALUE...]: "STATE way minimum", after these were written; with $run
+# ahead of the program.
+run=
 count()
 {
 	state=$1 append=$2
@@ -41,7 +44,7 @@ count()
 		text="$text echo $value >/sys/kernel/debug/x86/pti_enabled &&"
 	done
 	"$here/run.sh" --icount --image "${PTI_IMAGE:-$build}" --append "$append norandmaps nokaslr" \
-		--name "switch-cost-$state" "$text /pti/cost_64 && /pti/cost_32" >"$tmp/raw" ||
+		--name "switch-cost-$state" "$text $run /pti/cost_64 && $run /pti/cost_32" >"$tmp/raw" ||
 		die "the run of $state failed"
 	awk -v state="$state" '$1 == "COST" { print state, $2, $3 }' "$tmp/raw"
 }
@@ -51,6 +54,8 @@ count()
 	count off pti=on 0
 	count on pti=on
 	count back pti=on 0 1
+	run=/pti/opt_out_run_64
+	count out pti=on
 } >"$tmp/counts"
 
 # A process has its pair of roots, and a switch of mms the user CR3, in all states but nopti.
@@ -58,15 +63,18 @@ rc=0
 awk '
 	{ least[$1, $2] = $3; if ($1 == "nopti") way[++n] = $2 }
 	END {
-		printf "%-17s %9s %9s %9s %9s\n", "", "nopti", "off", "on", "on again"
+		printf "%-17s %9s %9s %9s %9s %9s\n", "", "nopti", "off", "on", "on again", "opted out"
 		for (w = 1; w <= n; w++) {
 			name = way[w]
-			printf "%-17s %9s %9s %9s %9s\n", name, least["nopti", name],
-				least["off", name], least["on", name], least["back", name]
+			printf "%-17s %9s %9s %9s %9s %9s\n", name, least["nopti", name],
+				least["off", name], least["on", name], least["back", name], least["out", name]
 			if (name !~ /^(fork-exit|pipe)/ && least["off", name] != least["nopti", name])
 				bad = bad sprintf("not ok: %s, switched off: not as with nopti\n", name)
 			if (least["back", name] != least["on", name])
 				bad = bad sprintf("not ok: %s, switched on again: not as it was\n", name)
+			if (name ~ /^syscall/ && name !~ /-32$/ &&
+			    (least["out", name] == "" || least["out", name] > least["nopti", name]))
+				bad = bad sprintf("not ok: %s, opted out: more than with nopti\n", name)
 		}
 		printf "%s", n ? bad : "not ok: nothing was counted\n"
 		exit !n ? 2 : bad != "" ? 1 : 0

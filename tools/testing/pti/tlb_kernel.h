@@ -26,6 +26,7 @@ typedef uint64_t u64;
 
 #define CONFIG_MITIGATION_PAGE_TABLE_ISOLATION	1
 #define CONFIG_DEBUG_VM				1
+#define CONFIG_PTI_OPT_OUT			1
 
 /* Two ASIDs, so that three mms have to take them from each other. */
 #define TLB_NR_DYN_ASIDS	2
@@ -141,16 +142,19 @@ typedef struct pgd pgd_t;
 typedef struct { unsigned long pgprot; } pgprot_t;
 enum page_cache_mode { PAGE_CACHE_MODE };
 
+typedef struct {
+	u64		ctx_id;
+	atomic64_t	tlb_gen;
+	unsigned long	lam_cr3_mask;
+	unsigned long	next_trim_cpumask;
+	int		perf_rdpmc_allowed;
+	unsigned long	flags;
+} mm_context_t;
+
 struct mm_struct {
 	pgd_t		*pgd;
 	struct cpumask	cpumask;
-	struct {
-		u64		ctx_id;
-		atomic64_t	tlb_gen;
-		unsigned long	lam_cr3_mask;
-		unsigned long	next_trim_cpumask;
-		int		perf_rdpmc_allowed;
-	} context;
+	mm_context_t	context;
 };
 
 /* The mms that there are; the last two stand for what is no mm. */
@@ -289,7 +293,6 @@ extern struct cpuinfo cpu_info;
 #define SIGBUS				7
 #define MSR_IA32_FLUSH_CMD		0
 #define L1D_FLUSH			0
-#define wrmsrl(msr, val)		do { } while (0)
 #define force_sig(sig)			do { } while (0)
 #define clear_ti_thread_flag(ti, flag)	((void)(ti))
 #define task_work_add(task, work, how)	((void)(task), (void)(work))
@@ -297,6 +300,53 @@ extern struct cpuinfo cpu_info;
 #define static_branch_likely(key)	false
 #define static_branch_unlikely(key)	false
 #define indirect_branch_prediction_barrier()	do { } while (0)
+
+/*
+ * Processes that are opted out (pti_opt_out.c). A task of mm A may be: it has the flag that has a
+ * switch look, all the time, as one may that was left over. Others have not.
+ */
+#define TIF_PTI_OPT_OUT			26
+#define MM_CONTEXT_PTI_OPT_OUT		4
+#define MSR_LSTAR			0xc0000082
+
+/* The switch of the running system (pti_switch.c) is not in the model: isolation is on. */
+#define pti_isolates()			true
+
+void hw_set_lstar(unsigned long head);
+bool shared_test_bit(int nr, const unsigned long *flags);
+bool shared_change_bit(int nr, unsigned long *flags, bool set);
+void shared_part(pgd_t *pgd);
+
+#define wrmsrl(msr, val)		((msr) == MSR_LSTAR ? hw_set_lstar(val) : (void)0)
+#define pti_head(name)			0UL
+#define opted_out_SYSCALL_64		1UL
+#define DEFINE_PER_CPU(type, name)	type name
+#define test_tsk_thread_flag(task, flag)	((task)->mm == &mms[MM_A])
+#define clear_thread_flag(flag)		do { } while (0)
+#define test_thread_flag(flag)		test_tsk_thread_flag(current, flag)
+#define set_thread_flag(flag)		do { } while (0)
+/* Who inherits what is not of the model. */
+#define TIF_PTI_INHERIT			18
+#define MM_CONTEXT_PTI_OPTED_IN		5
+#define clear_tsk_thread_flag(task, flag)	do { } while (0)
+#define EBUSY				16
+#define current_is_single_threaded()	true
+#define pr_notice_once(...)		do { } while (0)
+#define smp_mb__after_atomic()		do { } while (0)
+
+#define test_bit(nr, flags)	((nr) == MM_CONTEXT_PTI_OPT_OUT && shared_test_bit(nr, flags))
+#define set_bit(nr, flags)	((void)((nr) == MM_CONTEXT_PTI_OPT_OUT && \
+				 shared_change_bit(nr, flags, true)))
+#define clear_bit(nr, flags)	((void)((nr) == MM_CONTEXT_PTI_OPT_OUT && \
+				 shared_change_bit(nr, flags, false)))
+#define spin_lock(lock)			do { } while (0)
+#define spin_unlock(lock)		do { } while (0)
+#define mmap_write_lock(mm)		do { } while (0)
+#define mmap_write_unlock(mm)		do { } while (0)
+#define pgd_pair_part(pgd)		shared_part(pgd)
+#define pgd_pair_rejoin(pgd)		shared_part(pgd)
+#define flush_tlb_mm(mm)		flush_tlb_mm_range(mm, 0UL, TLB_FLUSH_ALL, 0UL, true)
+#define lockdep_assert_irqs_disabled()	do { } while (0)
 
 /* A file in debugfs. */
 struct file;
@@ -320,6 +370,8 @@ struct file_operations {
 #define debugfs_create_file(name, mode, dir, data, fops)	((void)(fops))
 #define late_initcall(func)		extern int never_called_##func
 
+void flush_tlb_mm_range(struct mm_struct *mm, unsigned long start, unsigned long end,
+			unsigned int stride_shift, bool freed_tables);
 void switch_mm(struct mm_struct *prev, struct mm_struct *next, struct task_struct *tsk);
 void switch_mm_irqs_off(struct mm_struct *prev, struct mm_struct *next, struct task_struct *tsk);
 void flush_tlb_one_user(unsigned long addr);

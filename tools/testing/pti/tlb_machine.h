@@ -55,6 +55,8 @@ struct own {
 	struct pti_pcid		pcid;
 	u64			cr3;
 	bool			is_lazy;
+	bool			head;		/* LSTAR leads to that of processes opted out */
+	bool			head_known;	/* and that was the last that was written */
 	u8			task;		/* its mm; MM_INIT: a kernel thread */
 	u8			mode;
 };
@@ -89,7 +91,8 @@ struct state {
 	u8		absent;		/* mms whose PAGE_0 is not mapped */
 	u8		online;		/* CPUs that are asked for flushes */
 	u8		masked;		/* mm A has linear-address masking on */
-	u8		zero[5];
+	u8		out;		/* mms that are opted out */
+	u8		zero[4];
 };
 
 static bool invlpg_keeps_globals;
@@ -229,7 +232,7 @@ static bool debt(const struct cpu *c, unsigned int asid)
 {
 	unsigned int bit = pti_pcid_bit(asid + 1);
 
-	if (bit == pti_pcid_bit(c->own.pcid.user_cr3))
+	if (bit == pti_pcid_bit(c->own.pcid.user_cr3) && on_user_table(c->own.pcid.user_cr3))
 		return !(c->own.pcid.user_cr3 & CR3_NOFLUSH);
 	return c->own.pcid.owed & bit;
 }
@@ -258,6 +261,21 @@ static const char *rules_pcids(const struct state *s, const struct cpu *c)
 	return NULL;
 }
 
+/*
+ * Does user mode run, on the kernel page table, or with a head for that, where it may not?
+ * It may while its mm is opted out, and until whoever isolates it goes on.
+ */
+static const char *rules_opted_out(const struct state *s, unsigned int cpu)
+{
+	const struct cpu *c = &s->cpu[cpu];
+
+	if (c->own.head && on_user_table(c->cr3))
+		return "a head of the kernel page table has user mode on the user page table";
+	if (!on_user_table(c->cr3) && !(s->out & 1U << c->own.task) && !s->cpu[!cpu].op)
+		return "user mode runs on the kernel page table, and its mm is isolated";
+	return NULL;
+}
+
 /* rules() - what is wrong in a state, or NULL */
 static const char *rules(const struct state *s)
 {
@@ -276,17 +294,23 @@ static const char *rules(const struct state *s)
 				return "a user PCID holds a translation of the kernel's";
 
 		if (c->own.mode == USER && !c->op) {
-			cr3 = root_of(c->own.task) | 1UL << PTI_USER_ROOT_BIT;
+			wrong = rules_opted_out(s, cpu);
+			if (wrong)
+				return wrong;
+			cr3 = root_of(c->own.task);
+			if (on_user_table(c->cr3))
+				cr3 |= 1UL << PTI_USER_ROOT_BIT;
 			if (features[X86_FEATURE_PTI_PCID])
-				cr3 |= 1UL << PTI_USER_PCID_BIT |
-					(c->own.tlbstate.loaded_mm_asid + 1);
+				cr3 |= c->own.tlbstate.loaded_mm_asid + 1;
+			if (features[X86_FEATURE_PTI_PCID] && on_user_table(c->cr3))
+				cr3 |= 1UL << PTI_USER_PCID_BIT;
 			if (s->masked && c->own.task == MM_A)
 				cr3 |= X86_CR3_LAM_U57;
 			if ((c->cr3 ^ cr3) & X86_CR3_LAM_U57)
 				return "user mode has linear-address masking, or not, against its mm";
 			if (c->cr3 != cr3)
 				return "user mode runs on another CR3 than that of its mm and ASID";
-			if (held & KERNEL_BITS)
+			if (on_user_table(c->cr3) && held & KERNEL_BITS)
 				return "user mode can use what its page table does not have";
 			if (held & EACH(REVOKED) & USER_BITS)
 				return "user mode can use a translation that was revoked";

@@ -25,11 +25,13 @@ struct tlb_state cpu_tlbstate;
 unsigned int self;
 bool irqs_off;
 unsigned int preempt_count;
-struct task_struct *current;
+static struct task_struct the_task;
+struct task_struct *current = &the_task;
 struct cpuinfo cpu_info;
 
 /* That of the kernel tree, with pti_tlb.h and pti_pcid.h beside it. */
 #include TLB_C
+#include OPT_OUT_C
 
 struct pti_pcid pti_pcid;
 
@@ -47,8 +49,10 @@ struct mm_struct mms[NR_MMS];
 static struct state *now;
 static u64 own_cr3;
 static u8 own_task, own_mode;
+static bool own_head;
 static bool live;		/* effects count: the log is used up */
 static bool whole;		/* nothing comes in between */
+static bool opt_outs;		/* processes of mm A opt out, and in */
 static bool in_nmi_handler, nmi_mapped;
 bool in_nmi(void)
 {
@@ -312,7 +316,7 @@ unsigned long shared_read(unsigned int cpu, const void *var)
 
 /* What an interrupt says: a function, and a struct flush_tlb_info. */
 static const ipi_func ipi_funcs[] = {
-	NULL, flush_tlb_func, do_flush_tlb_all, do_kernel_range_flush
+	NULL, flush_tlb_func, do_flush_tlb_all, do_kernel_range_flush, pti_load_current
 };
 
 static u8 pack_addr(unsigned long addr)
@@ -352,7 +356,7 @@ static void receive(void)
 	/* Who waits for another does not, while it does what it was asked for itself. */
 	now->cpu[self].waits = false;
 	irqs_off = true;
-	ipi_funcs[func](&info);
+	ipi_funcs[func](ipi_funcs[func] == pti_load_current ? (void *)info.mm : &info);
 	irqs_off = was_off;
 	now->cpu[self].waits = waited;
 	if (live)
@@ -369,15 +373,20 @@ static void send(unsigned int cpu, ipi_func func, const struct flush_tlb_info *i
 	point();
 	if (live) {
 		now->cpu[cpu].ipi = (struct ipi) { .func = i };
-		if (info) {
+		if (func == pti_load_current) {
+			now->cpu[cpu].ipi.mm = mm_id((const void *)info);
+		} else if (info) {
 			now->cpu[cpu].ipi = (struct ipi) {
 				i, mm_id(info->mm), pack_addr(info->start), pack_addr(info->end),
 				info->new_tlb_gen, info->freed_tables
 			};
 		}
 	}
-	say("asks CPU %u for a flush%s%s", cpu, info && info->mm ? " of " : "",
-	    info && info->mm ? mm_name(mm_id(info->mm)) : "");
+	if (func == pti_load_current)
+		say("asks CPU %u to isolate %s", cpu, mm_name(mm_id((const void *)info)));
+	else
+		say("asks CPU %u for a flush%s%s", cpu, info && info->mm ? " of " : "",
+		    info && info->mm ? mm_name(mm_id(info->mm)) : "");
 }
 
 /* As smp_call_function_many_cond(), with its wait. It cannot be preempted: no CPU goes. */
@@ -406,6 +415,56 @@ void shared_call(bool (*cond)(int cpu, void *info), ipi_func func, void *info,
 		now->cpu[self].waits = false;
 	}
 	preempt_enable();
+}
+
+/* The state of an mm that is opted out, or not. */
+static unsigned int flags_id(const unsigned long *flags)
+{
+	unsigned int mm;
+
+	for (mm = 0; flags != &mms[mm].context.flags; mm++)
+		;
+	return mm;
+}
+
+bool shared_test_bit(int nr, const unsigned long *flags)
+{
+	unsigned int mm = flags_id(flags);
+
+	(void)nr;
+	point();
+	say("sees that %s is %s", mm_name(mm), now->out & 1U << mm ? "opted out" : "isolated");
+	return logged(!!(now->out & 1U << mm));
+}
+
+bool shared_change_bit(int nr, unsigned long *flags, bool set)
+{
+	unsigned int mm = flags_id(flags);
+	bool was;
+
+	(void)nr;
+	point();
+	was = logged(!!(now->out & 1U << mm));
+	if (live)
+		now->out = set ? now->out | 1U << mm : now->out & ~(1U << mm);
+	say("says that %s is %s", mm_name(mm), set ? "opted out" : "isolated");
+	return was;
+}
+
+/* The top level of the kernel page table is executable, or is not any more. */
+void shared_part(pgd_t *pgd)
+{
+	point();
+	if (live)
+		change(now, self, ITEM(mm_of((unsigned long)pgd), TABLE));
+}
+
+void hw_set_lstar(unsigned long head)
+{
+	step();
+	own_head = head == opted_out_SYSCALL_64;
+	say("has LSTAR lead to the head of %s", own_head ? "the opted out" : "the isolated");
+	step();
 }
 
 /*
@@ -590,15 +649,43 @@ again:
 	irqs_off = false;
 }
 
+/* A system call by the head that writes no CR3, and its end. */
+static void op_call(unsigned int mm)
+{
+	(void)mm;
+	own_mode = KERNEL;
+}
+
+static void op_return(unsigned int mm)
+{
+	(void)mm;
+	irqs_off = true;
+	/* Else it is IRET, which is op_exit(). */
+	if (!on_user_table(pti_pcid.user_cr3))
+		own_mode = USER;
+	irqs_off = false;
+}
+
 /*
  * What the scheduler does.
  */
+
+/* What is conditional in a switch: it looks where either task may be opted out. */
+static void switch_extra(unsigned int mm)
+{
+	bool looks = opt_outs && (own_task == MM_A || mm == MM_A);
+
+	own_task = mm;
+	current->mm = mm < USER_MMS ? &mms[mm] : NULL;
+	if (looks)
+		pti_opt_out_load(current);
+}
 
 static void op_switch(unsigned int mm)
 {
 	irqs_off = true;
 	switch_mm_irqs_off(NULL, &mms[mm], NULL);
-	own_task = mm;
+	switch_extra(mm);
 	irqs_off = false;
 }
 
@@ -607,7 +694,7 @@ static void op_lazy(unsigned int mm)
 	(void)mm;
 	irqs_off = true;
 	enter_lazy_tlb(NULL, NULL);
-	own_task = MM_INIT;
+	switch_extra(MM_INIT);
 	irqs_off = false;
 }
 
@@ -709,6 +796,32 @@ static void op_unmap_global(unsigned int mm)
 	gone_on();
 }
 
+static void op_opt_out(unsigned int mm)
+{
+	pti_opt_out(&mms[mm]);
+	gone_on();
+}
+
+static void op_opt_in(unsigned int mm)
+{
+	pti_opt_in(&mms[mm]);
+	gone_on();
+}
+
+/* Somebody loads an mm of his own for a while, with interrupts off, as text_poke() does. */
+static void op_poke(unsigned int mm)
+{
+	struct mm_struct *was;
+
+	(void)mm;
+	irqs_off = true;
+	was = cpu_tlbstate.loaded_mm;
+	switch_mm_irqs_off(NULL, &mms[MM_B], NULL);
+	switch_mm_irqs_off(NULL, was, NULL);
+	pti_opt_out_reload();
+	irqs_off = false;
+}
+
 /*
  * A CPU goes and comes back, and the machine sleeps. What a TLB held is there still,
  * but for global entries, which the way up through CR4.PGE drops.
@@ -740,6 +853,8 @@ static void wake(unsigned int mm)
 	own_mode = KERNEL;
 	c->own.mode = own_mode;
 	fill(now, self, false);
+	/* syscall_init() */
+	own_head = false;
 	step();
 	if (features[X86_FEATURE_PCID])
 		cpu_tlbstate.cr4 |= X86_CR4_PCIDE;
@@ -808,6 +923,30 @@ static bool has_other_task(const struct state *s, unsigned int cpu, unsigned int
 	return in_kernel(s, cpu, mm) && s->cpu[cpu].own.task != mm;
 }
 
+/* Of processes that are opted out: mm A. */
+static bool by_head(const struct state *s, unsigned int cpu, unsigned int mm)
+{
+	return is_user(s, cpu, mm) && s->cpu[cpu].own.head;
+}
+
+static bool without_cr3(const struct state *s, unsigned int cpu, unsigned int mm)
+{
+	return in_kernel(s, cpu, mm) && s->cpu[cpu].own.task == MM_A &&
+		!on_user_table(s->cpu[cpu].own.pcid.user_cr3);
+}
+
+static bool is_of_a(const struct state *s, unsigned int cpu, unsigned int mm)
+{
+	(void)mm;
+	return opt_outs && in_kernel(s, cpu, mm) && s->cpu[cpu].own.task == MM_A;
+}
+
+/* Nobody shares it, nor is about to. */
+static bool is_alone(const struct state *s, unsigned int cpu, unsigned int mm)
+{
+	return is_of_a(s, cpu, mm) && s->cpu[!cpu].own.task != MM_A && !s->cpu[!cpu].op;
+}
+
 static bool is_lazy(const struct state *s, unsigned int cpu, unsigned int mm)
 {
 	return in_kernel(s, cpu, mm) && s->cpu[cpu].own.is_lazy;
@@ -864,6 +1003,8 @@ static const struct op {
 	{ "enters the kernel", op_enter, is_user, false, true },
 	{ "leaves for user mode", op_exit, has_task, false, true },
 	{ "takes an interrupt", op_receive, is_asked, false, true },
+	{ "calls the kernel, opted out", op_call, by_head, false, true },
+	{ "returns from that", op_return, without_cr3, false, true },
 	{ "switches to a task of", op_switch, has_other_task, true, false },
 	{ "switches to a kernel thread", op_lazy, has_task, false, false },
 	{ "leaves the mm that it kept lazily", op_leave, is_lazy, false, false },
@@ -878,6 +1019,9 @@ static const struct op {
 	{ "goes offline", op_offline, can_go, false, false },
 	{ "comes back", op_online, can_come, false, false },
 	{ "sleeps and resumes", op_resume, can_resume, false, false },
+	{ "opts out", op_opt_out, is_alone, false, false },
+	{ "opts in again", op_opt_in, is_of_a, false, false },
+	{ "loads mm B for a while", op_poke, is_of_a, false, false },
 	{ "gets an NMI", op_nmi, in_kernel, false, false },
 	{ "is asked for linear-address masking of", op_mask, not_now, true, false },
 };
@@ -946,6 +1090,9 @@ static unsigned int run(struct state *s, struct move m)
 	own_cr3 = c->own.cr3;
 	own_task = c->own.task;
 	own_mode = c->own.mode;
+	own_head = c->own.head;
+	pti_opted_out_head = c->own.head_known;
+	current->mm = own_task < USER_MMS ? &mms[own_task] : NULL;
 	mms[MM_A].context.lam_cr3_mask = s->masked ? X86_CR3_LAM_U57 : 0;
 	c->waits = false;
 	if (m.op) {
@@ -969,6 +1116,8 @@ static unsigned int run(struct state *s, struct move m)
 		c->own.cr3 = own_cr3;
 		c->own.task = own_task;
 		c->own.mode = own_mode;
+		c->own.head = own_head;
+		c->own.head_known = pti_opted_out_head;
 		c->op = 0;
 		c->irqs_off = false;
 		c->preempt_off = false;
@@ -985,7 +1134,7 @@ static unsigned int run(struct state *s, struct move m)
  * Where a search starts. What takes several events to come to is among it, so that
  * what can go wrong from there is not far.
  */
-enum start { BOOTED, SETTLED, OWING, ALONE, LAZY, MASKED, STARTS };
+enum start { BOOTED, SETTLED, OWING, ALONE, LAZY, MASKED, OUT, STARTS };
 
 static const char * const starts[STARTS] = {
 	[BOOTED] = "The machine has booted; each CPU is in the kernel, in a kernel thread.",
@@ -994,6 +1143,7 @@ static const char * const starts[STARTS] = {
 	[ALONE] = "CPU 1 is offline; CPU 0 has run mm A and mm B and is in a task of mm A.",
 	[LAZY] = "Each CPU has run mm A and mm B; CPU 1 keeps mm A in a kernel thread.",
 	[MASKED] = "Each CPU is in a task of mm A, which has asked for linear-address masking.",
+	[OUT] = "Each CPU has run user mode of mm A, which is opted out, and is in the kernel.",
 };
 
 static void start(struct state *s, enum start kind);
@@ -1053,6 +1203,15 @@ static void start(struct state *s, enum start kind)
 	}
 	if (kind == LAZY)
 		run_whole(s, kind, 1, op_lazy, 0);
+	if (kind == OUT) {
+		run_whole(s, kind, 1, op_switch, MM_B);
+		run_whole(s, kind, 0, op_opt_out, MM_A);
+		run_whole(s, kind, 1, op_switch, MM_A);
+		for (cpu = 0; cpu < CPUS; cpu++) {
+			run_whole(s, kind, cpu, op_exit, 0);
+			run_whole(s, kind, cpu, op_call, 0);
+		}
+	}
 	if (kind == MASKED) {
 		s->masked = true;
 		for (cpu = 0; cpu < CPUS; cpu++)

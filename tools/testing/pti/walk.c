@@ -258,6 +258,10 @@ static bool complete(const struct session *s, FILE *f)
 	}
 	if (s->want_pcids && !pcids_met(st, f))
 		ok = false;
+	if (s->audit.opted_out_to) {
+		fprintf(f, "opted out, in user mode, %u times\n", st->opted_out);
+		ok = ok && st->opted_out;
+	}
 	if (st->tlb_stops) {
 		fprintf(f, "TLBs: looked at %u times, %u kernel addresses in them\n",
 			st->tlb_stops, st->tlb_entries);
@@ -363,6 +367,8 @@ static void complain(void)
 	      "  --time SECONDS    give up after this time (300)\n"
 	      "  --load N          not victim.c, but a load runs in the guest: compare until it\n"
 	      "                    ends; fewer than N times counts as not told\n"
+	      "  --opted-out FROM-TO  user mode may be on the kernel page table with RIP there, and\n"
+	      "                    has to be met so\n"
 	      "  --seed N          for the times between the stops\n"
 	      "  --out FILE        write the report there, not to standard output\n"
 	      "  --report FILE     write the figures there\n"
@@ -392,6 +398,7 @@ int main(int argc, char **argv)
 		{ "vmlinux", required_argument, NULL, 'v' },
 		{ "time", required_argument, NULL, 't' },
 		{ "seed", required_argument, NULL, 's' },
+		{ "opted-out", required_argument, NULL, 'x' },
 		{ "load", required_argument, NULL, 'l' },
 		{ "out", required_argument, NULL, 'o' },
 		{ "report", required_argument, NULL, 'r' },
@@ -439,6 +446,11 @@ int main(int argc, char **argv)
 			break;
 		case 's':
 			srand(strtoul(optarg, NULL, 0));
+			break;
+		case 'x':
+			if (sscanf(optarg, "%llx-%llx", &s.audit.opted_out_from,
+				   &s.audit.opted_out_to) != 2)
+				complain();
 			break;
 		case 'l':
 			s.wanted = strtoul(optarg, NULL, 0);

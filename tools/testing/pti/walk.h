@@ -253,6 +253,7 @@ struct row_stats {
 struct stats {
 	unsigned int stops, user, kernel;
 	unsigned int off;		/* of the stops: while isolation was switched off */
+	unsigned int opted_out;		/* CPUs in user mode on the kernel page table that may */
 	unsigned int compared;		/* stops with a CPU in user mode on a pair */
 	unsigned int user_on[MAX_CPUS];
 	/* by PCID: CPUs in user mode on the user table, in kernel mode on the kernel's */
@@ -279,6 +280,8 @@ struct audit {
 	bool load;
 	/* A process may have I/O ports now; one that runs in user mode has some */
 	bool ports_may, ports_must;
+	/* User mode may run there, and nowhere else, on the kernel page table */
+	__u64 opted_out_from, opted_out_to;
 	struct rows rows;
 	unsigned int stack_pages;	/* of an exception stack in this kernel */
 	struct stats stats;

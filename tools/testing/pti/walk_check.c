@@ -580,6 +580,11 @@ static bool seen_before(const struct cpu_state *cpus, int cpu)
 	return false;
 }
 
+static bool is_opted_out(const struct audit *a, const struct cpu_state *c)
+{
+	return c->rip >= a->opted_out_from && c->rip < a->opted_out_to;
+}
+
 /* Everything that can be said about the machine as it stands */
 /*
  * Whether isolation is switched off in the running system: user mode runs on the kernel page
@@ -627,7 +632,9 @@ void check_stop(struct audit *a, const struct cpu_state *cpus, int n)
 		if (cpus[i].cpl == 3) {
 			a->stats.user++;
 			a->stats.user_on[i]++;
-			if (!user_table) {
+			if (!user_table && is_opted_out(a, &cpus[i])) {
+				a->stats.opted_out++;
+			} else if (!user_table) {
 				finding(a, F_CR3, "user mode, bit 12 of CR3 is clear");
 			} else if (!is_pair(a, &cpus[i])) {
 				finding(a, F_CR3, "user mode, CR3 is not the second of a pair");
