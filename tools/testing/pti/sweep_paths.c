@@ -17,8 +17,8 @@
 #define KILL		62
 #define SIGRETURN	15
 #define SIGRETURN_32	173
-#define PR_SPEC_ENABLE	BIT_ULL(1)	/* ... the misfeature */
-#define PR_SPEC_DISABLE	BIT_ULL(2)
+#define PR_SPEC_ENABLE	BIT_ULL(1)	/* prctl(2): opts out, as that is the misfeature */
+#define PR_SPEC_DISABLE	BIT_ULL(2)	/* isolates */
 #define FLAGS_FIXED	(BIT_ULL(14) | BIT_ULL(18))	/* NT, AC: SYSENTER clears them */
 #define SELECTOR_LDT	BIT_ULL(2)
 #define FIRST_EXTERNAL_VECTOR	0x20

@@ -420,7 +420,8 @@ static enum vm_result same_at_end(struct sweep *s, struct round *rd)
 
 /*
  * In user mode again, on the page table that the kernel says this CPU's user mode is to run on.
- * On the kernel's, most programs would not notice.
+ * On the other one a program dies, if it may not be executed there; but if an interrupt comes
+ * first, it goes on as if nothing had been.
  */
 static void check_root(struct sweep *s, struct round *rd)
 {
