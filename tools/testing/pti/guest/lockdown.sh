@@ -11,6 +11,7 @@ switch=/sys/kernel/debug/x86/pti_enabled
 
 # state: what the kernel says of the process that asks.
 state='sed -n "s/^x86_PTI:[[:space:]]*//p" /proc/self/status'
+until_locked='while [ ! -e /tmp/locked ]; do sleep 0.1; done'
 
 mount -t securityfs none /sys/kernel/security 2>/dev/null
 if [ ! -w $locked ]; then
@@ -20,13 +21,11 @@ if [ ! -w $locked ]; then
 fi
 
 echo 1 >/proc/sys/kernel/pti_opt_out
-mkfifo /tmp/locked
 # The shell is opted out, and each sed that it starts inherits that.
-ptictl run --inherit sh -c "$state; read x </tmp/locked; $state; sed -n 's/^x86_PTI:[[:space:]]*//p' /proc/\$\$/status; :" \
+ptictl run --inherit sh -c "$state; $until_locked; $state; sed -n 's/^x86_PTI:[[:space:]]*//p' /proc/\$\$/status; :" \
 	>/tmp/states &
-pid=$!
-ptictl run --inherit sh -c "read x </tmp/locked; exec $state" >/tmp/executed &
-until [ -s /tmp/states ]; do
+ptictl run --inherit sh -c ": >/tmp/ready; $until_locked; exec $state" >/tmp/executed &
+until [ -s /tmp/states ] && [ -e /tmp/ready ]; do
 	sleep 0.1
 done
 exec 3>$switch
@@ -43,7 +42,6 @@ ptictl run true >/tmp/said 2>&1
 check "nobody opts out any more" 125 $?
 check "and is told why" 1 "$(grep -c 'locked down' /tmp/said)"
 
-: >/tmp/locked
 : >/tmp/locked
 wait
 check "what was opted out before, a child of it behind that, and itself" \
