@@ -11,7 +11,7 @@ me=$(basename "$0" .sh)
 . "$top/base/common.sh"
 
 # Where the strip and the series change code
-our_dirs="arch/x86 init kernel mm security"
+our_dirs="arch/x86 fs init kernel mm security"
 
 # die TEXT: one line on stderr, and stop
 die() {
