@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Of scripts that compare what the kernel says: sourced, by status.sh and ptictl.sh. They end
-# with "1..$n", and with $bad, which is 1 if a line is not ok.
+# Of scripts that compare what the kernel says: sourced, by status.sh, ptictl.sh and others.
+# They end with "1..$n", and with $bad, which is 1 if a line is not ok.
 
 n=0
 bad=0

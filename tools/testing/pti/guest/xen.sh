@@ -6,18 +6,7 @@
 #
 # Usage: xen.sh SYSFS-TEXT
 
-bad=0
-number=0
-check()
-{
-	number=$((number + 1))
-	if [ "$2" = "$3" ]; then
-		echo "ok $number - $1: $3"
-	else
-		echo "not ok $number - $1: \"$3\" instead of \"$2\""
-		bad=1
-	fi
-}
+. /pti/check.sh
 
 said=$(dmesg | sed -n 's/.*Kernel\/User page tables isolation: //p')
 check "a guest of Xen PV" 1 "$(dmesg | grep -c 'Hypervisor detected: Xen PV')"
@@ -26,4 +15,5 @@ check "sysfs" "$1" "$(cat /sys/devices/system/cpu/vulnerabilities/meltdown)"
 check "flags pti in /proc/cpuinfo" 0 "$(grep -c '^flags.* pti\( \|$\)' /proc/cpuinfo)"
 check "debugfs x86/pti_exposure" "isolation is off (Xen PV: the hypervisor isolates)" \
 	"$(sed -n '1s/: user page.*//p' /sys/kernel/debug/x86/pti_exposure)"
+echo "1..$n"
 exit $bad
