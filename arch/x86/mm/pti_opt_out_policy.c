@@ -11,7 +11,7 @@
  * Being isolated again is never refused. What was allowed once is kept, whatever becomes of the
  * sysctl, of lockdown or of the task's capabilities, until the mm goes: each fork and exec that
  * passes it on asks the first two again. What gains privileges by its exec does not get it, nor
- * does what belongs to another user namespace, whose root could trace it.
+ * does what is executed in another user namespace, whose root could trace it.
  *
  * Who can make such a process execute code of his reads the kernel's memory. So its mm is not
  * dumpable: to ptrace it or to write its memory takes the capability for that.
@@ -168,15 +168,30 @@ static int pti_may(unsigned int what)
 	return 0;
 }
 
-/* Until it says otherwise itself, by PR_SET_DUMPABLE, or executes something. */
+/*
+ * Until it says otherwise itself, by PR_SET_DUMPABLE, or executes something. What dumps no core
+ * at all, stays so.
+ */
 static int pti_opt_out_current(void)
 {
 	int error = pti_opt_out(current->mm);
 
-	if (!error)
+	if (!error && get_dumpable(current->mm) == SUID_DUMP_USER)
 		set_dumpable(current->mm, SUID_DUMP_ROOT);
 
 	return error;
+}
+
+/*
+ * For an mm that is not opted out, whose CPUs may not all know that yet. A switch without the
+ * flag does not look, so the flag and what this CPU has go together.
+ */
+static void pti_forget_opt_out(void)
+{
+	local_irq_disable();
+	clear_thread_flag(TIF_PTI_OPT_OUT);
+	pti_opt_out_load(current);
+	local_irq_enable();
 }
 
 /**
@@ -210,17 +225,28 @@ int pti_opt_out_prctl_set(unsigned long ctrl)
 	if (error)
 		return error;
 
-	/* One that is left over would take what is asked for now with it (pti_opt_out_load()). */
-	if (!pti_is_opted_out(&current->mm->context))
-		clear_thread_flag(TIF_PTI_OPT_OUT);
+	/*
+	 * A flag that is left over takes INHERIT with it (pti_opt_out_load()). It must not where
+	 * that is for what is executed next; it has to where another thread has isolated the mm
+	 * since this one opted it out.
+	 */
+	if (!(what & TO_OPT_OUT) && !pti_is_opted_out(&current->mm->context))
+		pti_forget_opt_out();
 	assign_bit(TIF_PTI_EXEC, &current_thread_info()->flags, what & TO_EXEC);
 	assign_bit(TIF_PTI_INHERIT, &current_thread_info()->flags, what & TO_INHERIT);
+	pti_opt_out_reload();
 	if (what & TO_FORBID)
 		set_thread_flag(TIF_PTI_NEVER);
 	if (what & TO_ISOLATE)
 		pti_opt_in(current->mm);
 
 	return 0;
+}
+
+/* What is to be said where nobody is isolated, and nobody can ask. */
+static int pti_vulnerable(void)
+{
+	return boot_cpu_has_bug(X86_BUG_CPU_MELTDOWN) ? PR_SPEC_ENABLE : PR_SPEC_NOT_AFFECTED;
 }
 
 /**
@@ -234,10 +260,11 @@ int pti_opt_out_prctl_get(void)
 	int state = PR_SPEC_PRCTL;
 
 	if (!cpu_feature_enabled(X86_FEATURE_PTI))
-		return boot_cpu_has_bug(X86_BUG_CPU_MELTDOWN) ? PR_SPEC_ENABLE :
-								PR_SPEC_NOT_AFFECTED;
+		return pti_vulnerable();
+	if (pti_opt_out_never && pti_isolates())
+		return PR_SPEC_DISABLE;
 	if (pti_opt_out_never)
-		return pti_isolates() ? PR_SPEC_DISABLE : PR_SPEC_ENABLE;
+		return pti_vulnerable();
 
 	if (!pti_isolates() || pti_is_opted_out(&current->mm->context))
 		state |= PR_SPEC_ENABLE;
@@ -286,16 +313,23 @@ void pti_opt_out_fork(struct task_struct *child, unsigned long clone_flags)
 		clear_tsk_thread_flag(child, TIF_PTI_INHERIT);
 }
 
-/* The mode of a file is enough: a mount that ignores it makes no exception. */
-static bool pti_executes_set_id(void)
+/*
+ * What the file is made for is enough, also where it gives nothing: to a task that has the
+ * capabilities already, or from a mount that ignores them.
+ */
+static bool pti_executes_privileged(void)
 {
 	struct file *exe = get_mm_exe_file(current->mm);
-	bool set_id = !exe || (file_inode(exe)->i_mode & (S_ISUID | S_ISGID));
+	bool privileged;
 
-	if (exe)
-		fput(exe);
+	if (!exe)
+		return true;
 
-	return set_id;
+	privileged = (file_inode(exe)->i_mode & (S_ISUID | S_ISGID)) ||
+		     security_inode_need_killpriv(file_dentry(exe));
+	fput(exe);
+
+	return privileged;
 }
 
 /**
@@ -309,7 +343,7 @@ static bool pti_executes_set_id(void)
 void pti_opt_out_exec(void)
 {
 	bool goes_on = (test_thread_flag(TIF_PTI_EXEC) || test_thread_flag(TIF_PTI_INHERIT)) &&
-		       !pti_is_withdrawn() && !pti_executes_set_id() &&
+		       !pti_is_withdrawn() && !pti_executes_privileged() &&
 		       current_user_ns() == &init_user_ns;
 
 	clear_thread_flag(TIF_PTI_EXEC);
@@ -318,11 +352,8 @@ void pti_opt_out_exec(void)
 		return;
 
 	clear_thread_flag(TIF_PTI_INHERIT);
-	/* The flag is of the mm before. A switch without it does not look, so they go together. */
-	local_irq_disable();
-	clear_thread_flag(TIF_PTI_OPT_OUT);
-	pti_opt_out_load(current);
-	local_irq_enable();
+	/* That is of the mm before. */
+	pti_forget_opt_out();
 }
 
 /**

@@ -85,11 +85,18 @@ static bool is_locked_down(void)
 	       !strstr(text, "[none]");
 }
 
+/* Of the prctl, the state has no room for it while isolation is switched off. */
 static bool is_forbidden(void)
 {
-	long state = get_isolation();
+	FILE *file = fopen("/proc/thread-self/status", "re");
+	struct process self;
+	bool forbidden;
 
-	return state >= 0 && (state & PR_SPEC_FORCE_DISABLE);
+	if (!file)
+		return false;
+	forbidden = process_parse(&self, file) && strstr(self.asked, "never");
+	fclose(file);
+	return forbidden;
 }
 
 static bool is_always_isolated(void)

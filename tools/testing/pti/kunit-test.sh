@@ -24,7 +24,7 @@ tests()
 	grep -c '^	KUNIT_CASE' "$top/arch/x86/mm/$1" || die "no tests in arch/x86/mm/$1"
 }
 need_pcid=$(tests pti_tlb_test.c)
-all=$(($(tests pti_test.c) + $(tests pti_audit_test.c) + need_pcid))
+all=$(($(tests pti_test.c) + $(tests pti_audit_test.c) + $(tests pti_opt_out_test.c) + need_pcid))
 
 bad=0
 number=0

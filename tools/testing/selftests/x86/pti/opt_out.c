@@ -24,6 +24,7 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include "opt_out.h"
 #include "regs.h"
 #include "threads.h"
@@ -413,6 +414,17 @@ static bool copy_self(const char *path, mode_t mode)
 	return n == 0 && !fchown(to, 0, 0) && !fchmod(to, mode) && !close(to);
 }
 
+/* Let it have a capability, as setcap(8) does. Returns 0, or why not. */
+static int give_capability(const char *path)
+{
+	struct vfs_cap_data data = {
+		.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+		.data[0].permitted = 1U << CAP_NET_RAW,
+	};
+
+	return setxattr(path, "security.capability", &data, sizeof(data), 0) ? errno : 0;
+}
+
 static const struct passing inherit_at_exec = { PR_SPEC_ENABLE_EXEC | PR_SPEC_INHERIT };
 
 static void test_set_id(void)
@@ -422,13 +434,17 @@ static void test_set_id(void)
 		mode_t mode;
 		uid_t real, effective;
 		long wanted;
+		bool capable;
 	} copies[] = {
 		{ "plain",		0755, OTHER_UID, OTHER_UID, STATE_OUT | PR_SPEC_INHERIT },
+		{ "plain, by root",	0755, 0, 0, STATE_OUT | PR_SPEC_INHERIT },
 		{ "set-uid",		S_ISUID | 0755, OTHER_UID, OTHER_UID, STATE_IN },
 		{ "set-gid",		S_ISGID | 0755, OTHER_UID, OTHER_UID, STATE_IN },
-		/* This gains nothing by what AT_SECURE has; the next one does, by nothing else. */
+		/* These gain nothing by what AT_SECURE has; the next one does, by nothing else. */
 		{ "set-uid, by root",	S_ISUID | 0755, 0, OTHER_UID, STATE_IN },
+		{ "capable, by root",	0755, 0, 0, STATE_IN, true },
 		{ "plain, as somebody else", 0755, OTHER_UID, OTHER_UID + 1, STATE_IN },
+		{ "capable",		0755, OTHER_UID, OTHER_UID, STATE_IN, true },
 	};
 	const char *path = "/tmp/opt_out.copy";
 	unsigned int i;
@@ -437,6 +453,12 @@ static void test_set_id(void)
 	for (i = 0; i < ARRAY_SIZE(copies); i++) {
 		if (!copy_self(path, copies[i].mode)) {
 			ksft_test_result_skip("executed: %s: no copy\n", copies[i].name);
+			continue;
+		}
+		if (copies[i].capable && give_capability(path) == EOPNOTSUPP) {
+			ksft_test_result_skip("executed: %s: no such attributes\n",
+					      copies[i].name);
+			unlink(path);
 			continue;
 		}
 		executed = path;
@@ -450,7 +472,40 @@ static void test_set_id(void)
 	}
 }
 
+/* The one that executes has a user namespace that it is root of. */
+static int state_in_other_namespace(void)
+{
+	if (opt_set(PR_SPEC_ENABLE | PR_SPEC_INHERIT))
+		return 124;
+	if (other_namespace())
+		return 125;
+	exec_state("/proc/self/exe", "0");
+	return 126;
+}
+
+static void test_other_namespace(void)
+{
+	int state = in_child(state_in_other_namespace);
+
+	if (state == 125)
+		ksft_test_result_skip("executed: in another user namespace: none to be had\n");
+	else
+		ksft_test_result(expect("state", state, STATE_IN),
+				 "executed: in another user namespace\n");
+}
+
 /* -- who can make it execute his code ------------------------------------------- */
+
+/* Who is opted out dumps core for root alone; who dumped none before, still none. */
+static int dumps(void)
+{
+	bool good = expect("before", prctl(PR_GET_DUMPABLE), 1) &&
+		    !opt_set(PR_SPEC_ENABLE) && expect("opted out", prctl(PR_GET_DUMPABLE), 2);
+
+	good &= !opt_set(PR_SPEC_DISABLE) && !prctl(PR_SET_DUMPABLE, 0) &&
+		!opt_set(PR_SPEC_ENABLE) && expect("none before", prctl(PR_GET_DUMPABLE), 0);
+	return !good;
+}
 
 static pid_t victim;
 
@@ -615,11 +670,14 @@ static int askers_stop, asked_wrongly;
 static void ask(void *arg)
 {
 	while (!__atomic_load_n(&askers_stop, __ATOMIC_ACQUIRE)) {
-		int error = opt_set(PR_SPEC_ENABLE);
+		int error = opt_set(PR_SPEC_ENABLE | (arg ? PR_SPEC_INHERIT : 0));
 
 		if (error && error != EBUSY)
 			__atomic_store_n(&asked_wrongly, error, __ATOMIC_RELEASE);
 	}
+	/* Nor has it anything to hand on. */
+	if (opt_get() != STATE_IN)
+		__atomic_store_n(&asked_wrongly, -1, __ATOMIC_RELEASE);
 }
 
 static int all_ask(void)
@@ -635,7 +693,7 @@ static int all_ask(void)
 			usleep(100);
 		__atomic_store_n(&askers_stop, 0, __ATOMIC_RELEASE);
 		for (k = 0; k < SHARERS; k++)
-			pti_thread_start(&askers[k], ask, NULL);
+			pti_thread_start(&askers[k], ask, k ? &askers[k] : NULL);
 		usleep(2000);
 		good &= expect("isolated", opt_set(PR_SPEC_DISABLE), 0);
 		usleep(2000);
@@ -1013,8 +1071,8 @@ static void test_audit(void)
 	bool good = true;
 
 	for (i = 0; i < 2; i++) {
-		if (opt_set(i ? PR_SPEC_DISABLE : PR_SPEC_ENABLE) ||
-		    pti_read_file("/sys/kernel/debug/x86/pti_audit", text, sizeof(text)) < 0) {
+		good &= !opt_set(i ? PR_SPEC_DISABLE : PR_SPEC_ENABLE);
+		if (pti_read_file("/sys/kernel/debug/x86/pti_audit", text, sizeof(text)) < 0) {
 			opt_set(PR_SPEC_DISABLE);
 			ksft_test_result_skip("%s: no such file\n", name);
 			return;
@@ -1064,6 +1122,7 @@ static const struct {
 	{ "asked by all threads at once",		all_ask },
 	{ "isolated by one thread, executed by another", isolated_and_executed },
 	{ "others of its user cannot trace it",		not_traced },
+	{ "dumps core for root, or none",		dumps },
 	{ "vfork shares it",				vfork_shares },
 	{ "fork, while another thread isolates it",	fork_against_opt_in },
 	{ "isolated in the middle of read()",		middle_of_read },
@@ -1123,7 +1182,7 @@ int main(int argc, char **argv)
 		test_storm();
 		ksft_finished();
 	}
-	ksft_set_plan(ARRAY_SIZE(refusals) + ARRAY_SIZE(passings) + ARRAY_SIZE(tests) + 13 +
+	ksft_set_plan(ARRAY_SIZE(refusals) + ARRAY_SIZE(passings) + ARRAY_SIZE(tests) + 17 +
 		      has_kvm);
 	heads_kept = has_kvm &&
 		     pti_read_file("/sys/module/kvm/parameters/enable_virt_at_load", text,
@@ -1139,6 +1198,7 @@ int main(int argc, char **argv)
 	test_sysctl();
 	test_passing();
 	test_set_id();
+	test_other_namespace();
 	for (i = 0; i < ARRAY_SIZE(tests); i++)
 		ksft_test_result(!in_child(tests[i].run), "%s\n", tests[i].name);
 	test_audit();
