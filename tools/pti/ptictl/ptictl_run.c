@@ -85,13 +85,17 @@ static bool is_locked_down(void)
 	       !strstr(text, "[none]");
 }
 
-/* Of the prctl, the state has no room for it while isolation is switched off. */
+/* The state has no room for it while isolation is switched off; the status file has. */
 static bool is_forbidden(void)
 {
-	FILE *file = fopen("/proc/thread-self/status", "re");
+	long state = get_isolation();
 	struct process self;
 	bool forbidden;
+	FILE *file;
 
+	if (state >= 0 && (state & PR_SPEC_FORCE_DISABLE))
+		return true;
+	file = fopen("/proc/thread-self/status", "re");
 	if (!file)
 		return false;
 	forbidden = process_parse(&self, file) && strstr(self.asked, "never");

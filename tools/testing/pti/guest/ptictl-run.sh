@@ -153,6 +153,8 @@ if [ -w $switch ]; then
 		"$(ptictl list | awk 'NR == 1 || $NF == "sleep" { print NR == 1 ? $0 : $1 }' | xargs)"
 	check "switched off: isolation, in the JSON" '"isolation": false,' \
 		"$(ptictl list --json | sed -n 's/^ *\("isolation.*\)/\1/p')"
+	refused "switched off: below run --never" 'ptictl run --never' \
+		ptictl run --never ptictl run true
 	echo 1 >$switch
 	check "switched on: self" isolated "$(show self)"
 	check "switched on: who is opted out" opted-out "$(show $pid)"
