@@ -339,6 +339,7 @@ const struct symbol *symbol_at(const struct symbols *s, __u64 addr);
 /* walk_facts.c */
 void facts_learn(struct audit *a, const struct cpu_state *cpus, int n);
 void facts_hold(struct audit *a, const struct cpu_state *cpus, int n);
+bool cpu_comes_up(const struct audit *a, const struct cpu_state *c, int cpu);
 bool ports_in_use(const struct audit *a, const struct cpu_state *cpus, int n);
 
 /* walk_expect.c */

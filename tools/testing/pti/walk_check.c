@@ -505,9 +505,10 @@ static void check_tables(struct audit *a, const struct cpu_state *cpus, int n, i
 
 /*
  * Without PCIDs the low bits of CR3 are 0.  With them, kernel PCIDs are 1 to 6 and
- * the user page table's is its kernel's with bit 11 set.
+ * the user page table's is its kernel's with bit 11 set.  A CPU that comes up has PCIDs
+ * from cr4_init() on, and waits then, with PCID 0 until cpu_init().
  */
-static void check_pcid(struct audit *a, const struct cpu_state *c, bool user)
+static void check_pcid(struct audit *a, const struct cpu_state *c, int cpu, bool user)
 {
 	__u64 pcid = c->cr3 & CR3_PCID, want = user ? CR3_USER_PCID : 0;
 
@@ -516,6 +517,8 @@ static void check_pcid(struct audit *a, const struct cpu_state *c, bool user)
 			finding(a, F_PCID, "CR3 %llx without PCIDs", c->cr3);
 		return;
 	}
+	if (!pcid && !user && cpu_comes_up(a, c, cpu))
+		return;
 	if ((pcid & CR3_USER_PCID) != want || !(pcid & ~CR3_USER_PCID) ||
 	    (pcid & ~CR3_USER_PCID) > MAX_PCID)
 		finding(a, F_PCID, "PCID %llx with the %s page table", pcid,
@@ -628,7 +631,7 @@ void check_stop(struct audit *a, const struct cpu_state *cpus, int n)
 	for (i = 0; i < n; i++) {
 		bool user_table = cpus[i].cr3 & CR3_USER;
 
-		check_pcid(a, &cpus[i], user_table);
+		check_pcid(a, &cpus[i], i, user_table);
 		if (cpus[i].cpl == 3) {
 			a->stats.user++;
 			a->stats.user_on[i]++;

@@ -98,7 +98,7 @@ void facts_learn(struct audit *a, const struct cpu_state *cpus, int n)
 }
 
 /* Whether the CPU may have come back, and not be where cpu_init() loads its GDT last */
-static bool coming_up(const struct audit *a, const struct cpu_state *c, int cpu)
+bool cpu_comes_up(const struct audit *a, const struct cpu_state *c, int cpu)
 {
 	return a->load && c->cpl != 3 && c->gdt_base != a->facts.cea[cpu];
 }
@@ -113,7 +113,7 @@ void facts_hold(struct audit *a, const struct cpu_state *cpus, int n)
 	for (i = 0; i < n; i++) {
 		__u8 tss[TSS_IST1 + 7 * 8];
 
-		if (coming_up(a, &cpus[i], i))
+		if (cpu_comes_up(a, &cpus[i], i))
 			continue;
 		if (cpus[i].gdt_base != f->cea[i])
 			finding(a, F_AREA, "CPU %d: GDTR moved to %llx", i, cpus[i].gdt_base);

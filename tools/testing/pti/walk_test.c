@@ -824,6 +824,18 @@ static void coming_up(void)
 	later = away;
 }
 
+static void coming_up_with_pcids(void)
+{
+	pcids(0x803, 0);
+	coming_up();
+}
+
+static void up_with_pcid_0(void)
+{
+	a.load = true;
+	pcids(0x803, 0);
+}
+
 static void up_without_tss(void)
 {
 	a.load = true;
@@ -1050,8 +1062,10 @@ static const struct test {
 	{ "global page in a table that is met twice", shadow_global,
 	  KIND(F_EXTRA) | KIND(F_GLOBAL), PLAIN },
 	{ "CPU that is coming up", coming_up, 0, PLAIN },
-	{ "the same in user mode", user_mode_coming_up, KIND(F_AREA), PLAIN },
-	{ "the same where none comes up", gdt_moved, KIND(F_AREA), PLAIN },
+	{ "the same with PCID 0", coming_up_with_pcids, 0, PLAIN },
+	{ "PCID 0 of a CPU that is up", up_with_pcid_0, KIND(F_PCID), PLAIN },
+	{ "coming up in user mode", user_mode_coming_up, KIND(F_AREA), PLAIN },
+	{ "another GDT, where none comes up", gdt_moved, KIND(F_AREA), PLAIN },
 	{ "CPU that is up, without TSS", up_without_tss, KIND(F_AREA), PLAIN },
 	{ "LDT of one who was held up", ldt_of_the_preempted, 0, PLAIN },
 	{ "LDT of one who was held up, writable", ldt_of_the_preempted_writable,
