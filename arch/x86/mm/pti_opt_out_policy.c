@@ -314,22 +314,18 @@ void pti_opt_out_fork(struct task_struct *child, unsigned long clone_flags)
 }
 
 /*
- * What the file is made for is enough, also where it gives nothing: to a task that has the
- * capabilities already, or from a mount that ignores them.
+ * The mode of a file is enough: a mount that ignores it makes no exception. Capabilities of the
+ * file are not looked for: that may wait for its file system, and here is no place to.
  */
-static bool pti_executes_privileged(void)
+static bool pti_executes_set_id(void)
 {
 	struct file *exe = get_mm_exe_file(current->mm);
-	bool privileged;
+	bool set_id = !exe || (file_inode(exe)->i_mode & (S_ISUID | S_ISGID));
 
-	if (!exe)
-		return true;
+	if (exe)
+		fput(exe);
 
-	privileged = (file_inode(exe)->i_mode & (S_ISUID | S_ISGID)) ||
-		     security_inode_need_killpriv(file_dentry(exe));
-	fput(exe);
-
-	return privileged;
+	return set_id;
 }
 
 /**
@@ -343,7 +339,7 @@ static bool pti_executes_privileged(void)
 void pti_opt_out_exec(void)
 {
 	bool goes_on = (test_thread_flag(TIF_PTI_EXEC) || test_thread_flag(TIF_PTI_INHERIT)) &&
-		       !pti_is_withdrawn() && !pti_executes_privileged() &&
+		       !pti_is_withdrawn() && !pti_executes_set_id() &&
 		       current_user_ns() == &init_user_ns;
 
 	clear_thread_flag(TIF_PTI_EXEC);

@@ -80,9 +80,11 @@ static void asked_ahead_of_ipi(struct kunit *test)
 	clear_thread_flag(TIF_PTI_OPT_OUT);
 	pti_opt_out_load(current);
 	local_irq_enable();
-	spin_lock(&mm->page_table_lock);
-	pgd_pair_rejoin(mm->pgd);
-	spin_unlock(&mm->page_table_lock);
+	if (!error) {
+		spin_lock(&mm->page_table_lock);
+		pgd_pair_rejoin(mm->pgd);
+		spin_unlock(&mm->page_table_lock);
+	}
 	migrate_enable();
 	kthread_unuse_mm(mm);
 
