@@ -54,13 +54,14 @@ static void put_mm(void *mm)
  */
 static void asked_ahead_of_ipi(struct kunit *test)
 {
-	struct mm_struct *mm = mm_alloc();
 	struct way before, out, in;
+	struct mm_struct *mm;
 	int error, asked;
 	bool flag;
 
 	if (!cpu_feature_enabled(X86_FEATURE_PTI))
 		kunit_skip(test, "there is nothing to opt out of");
+	mm = mm_alloc();
 	KUNIT_ASSERT_NOT_NULL(test, mm);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_mm, mm));
 
