@@ -659,8 +659,11 @@ static void __init expose_and_conceal(struct kunit *test)
 	flush_tlb_kernel_range(page, page + PAGE_SIZE);
 }
 
-/* All pages of a row are in the user table, by the kernel's own leaves; or none is. */
-static void __init expect_row(struct kunit *test, enum pti_runtime_row nr, size_t size, bool shown)
+/*
+ * So many bytes of a row are in the user table of each CPU, by the kernel's own leaves, and
+ * no more.
+ */
+static void __init expect_row(struct kunit *test, enum pti_runtime_row nr, size_t size)
 {
 	const struct pti_row *row = &pti_rows[nr];
 	unsigned long pages = size / PAGE_SIZE;
@@ -672,43 +675,115 @@ static void __init expect_row(struct kunit *test, enum pti_runtime_row nr, size_
 		struct pti_range range = pti_row_range(row, cpu);
 		unsigned long page, same = 0;
 
-		KUNIT_EXPECT_EQ(test, pti_row_pages(row, cpu, &flags), shown ? pages : 0);
+		KUNIT_EXPECT_EQ(test, pti_row_pages(row, cpu, &flags), pages);
 		for (page = range.start; page < range.end; page += PAGE_SIZE) {
 			pte_t *kernel = lookup_address(page, &level);
 			pte_t *user = pti_user_leaf(page);
 
 			same += user && kernel && pte_val(*user) == pte_val(*kernel);
 		}
-		KUNIT_EXPECT_EQ(test, same, shown ? pages : 0);
+		KUNIT_EXPECT_EQ(test, same, pages);
 	}
 }
 
+static int __init no_hw_config(struct perf_event *event)
+{
+	return 0;
+}
+
+static u64 __init any_event(int number)
+{
+	return PERF_COUNT_HW_BRANCH_INSTRUCTIONS;
+}
+
+static struct event_constraint * __init no_constraint(struct cpu_hw_events *cpuc, int idx,
+						      struct perf_event *event)
+{
+	static struct event_constraint any = { .weight = 1 };
+
+	return &any;
+}
+
+static int no_irq_handler(struct pt_regs *regs)
+{
+	return 0;
+}
+
+/* An event that perf has made, as far as the PMU sees of that. */
+static struct perf_event * __init new_event(struct kunit *test, unsigned int precise_ip,
+					    u64 period)
+{
+	struct perf_event *event = kunit_kzalloc(test, sizeof(*event), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, event);
+	event->pmu = x86_get_pmu(0);
+	event->group_leader = event;
+	event->attr.type = PERF_TYPE_HARDWARE;
+	event->attr.precise_ip = precise_ip;
+	event->hw.config = PERF_COUNT_HW_BRANCH_INSTRUCTIONS;
+	event->hw.sample_period = period;
+	KUNIT_ASSERT_EQ(test, event->pmu->event_init(event), 0);
+
+	return event;
+}
+
+static void __init end_event(struct perf_event *event)
+{
+	event->destroy(event);
+}
+
+/* What the user page tables of all CPUs have of the debug store: pages of one CPU. */
+static void __init expect_debug_store(struct kunit *test, size_t buffers)
+{
+	expect_row(test, PTI_DS_BUFFERS, buffers);
+	expect_row(test, PTI_DEBUG_STORE, buffers ? sizeof(struct debug_store) : 0);
+}
+
 /*
- * What perf does for the first event that needs the debug store, and after the last
- * one: on a CPU that may have none, but is said to. It is told where its store is,
- * by an MSR that emulators ignore, and not to write there.
+ * The debug store comes with the first event that needs it and goes with the last one, not
+ * with perf's first and last of any kind, on a CPU that may have no debug store, but is
+ * said to. It is told where its store is, by an MSR that emulators ignore, and not to write
+ * there; no event is enabled.
  */
 static void __init debug_store(struct kunit *test)
 {
+	const size_t one = BTS_BUFFER_SIZE, both = sizeof(struct debug_store_buffers);
+	struct perf_event *plain, *precise, *another, *branches;
 	struct x86_pmu was = x86_pmu;
 
 	if (!boot_cpu_has(X86_FEATURE_PTI) || boot_cpu_data.x86_vendor != X86_VENDOR_INTEL)
 		kunit_skip(test, "isolation is off, or the CPU is not Intel's");
-	KUNIT_ASSERT_FALSE(test, x86_pmu.bts_active || x86_pmu.pebs_active);
+	if (x86_pmu.handle_irq)
+		kunit_skip(test, "perf has a PMU, and may have events");
 
+	x86_pmu.handle_irq = no_irq_handler;
+	x86_pmu.hw_config = no_hw_config;
+	x86_pmu.event_map = any_event;
+	x86_pmu.get_event_constraints = no_constraint;
 	x86_pmu.bts = 1;
 	x86_pmu.pebs = 1;
 	x86_pmu.pebs_buffer_size = PEBS_BUFFER_SIZE;
 	x86_pmu.pebs_record_size = 64;
 	x86_pmu.intel_cap.pebs_format = 2;
 
-	reserve_ds_buffers();
+	plain = new_event(test, 0, 1000);
 	KUNIT_EXPECT_TRUE(test, x86_pmu.bts_active && x86_pmu.pebs_active);
-	expect_row(test, PTI_DS_BUFFERS, sizeof(struct debug_store_buffers), true);
-	expect_row(test, PTI_DEBUG_STORE, sizeof(struct debug_store), true);
-	release_ds_buffers();
-	expect_row(test, PTI_DS_BUFFERS, sizeof(struct debug_store_buffers), false);
-	expect_row(test, PTI_DEBUG_STORE, sizeof(struct debug_store), false);
+	expect_debug_store(test, 0);
+
+	precise = new_event(test, 2, 1000);
+	expect_debug_store(test, one);
+	branches = new_event(test, 0, 1);
+	expect_debug_store(test, both);
+	another = new_event(test, 1, 1000);
+	end_event(precise);
+	expect_debug_store(test, both);
+	end_event(branches);
+	expect_debug_store(test, one);
+	end_event(plain);
+	expect_debug_store(test, one);
+	end_event(another);
+	expect_debug_store(test, 0);
+	KUNIT_EXPECT_NULL(test, per_cpu(cpu_hw_events, 0).ds);
 
 	x86_pmu = was;
 }
