@@ -158,20 +158,20 @@ SYM_CODE_START_LOCAL(isolated_no_ldt)
 SYM_CODE_END(isolated_no_ldt)
 #endif
 
-	.pushsection .noinstr.text, "ax"
 /*
  * The rest of error_entry for an entry from user mode. Nothing of the kernel's may stay
  * on the stack that it comes from: the return address, which says where the kernel is,
  * goes along, and what calls functions comes behind that.
  *
- * In:	kernel page table, kernel GS base, interrupts off, RSP at the return address and
+ * In:	user page table, kernel GS base, interrupts off, RSP at the return address and
  *	pt_regs on a stack that the user page table maps, all other GPRs in them.
- * Out:	returns as error_entry: RAX at a copy of pt_regs on the thread stack, and RSP
- *	there; other GPRs clobbered.
+ * Out:	returns as error_entry: kernel page table, RAX at a copy of pt_regs on the thread
+ *	stack, and RSP there; other GPRs clobbered.
  */
 SYM_CODE_START(isolated_error_entry)
 	ANNOTATE_NOENDBR
 	UNWIND_HINT_REGS offset=8
+	SWITCH_TO_KERNEL_CR3 %rax
 	mov	PER_CPU_VAR(pcpu_hot + X86_top_of_stack), %rax
 	mov	%rsp, %rsi
 	lea	-PTREGS_SIZE-8(%rax), %rdi
@@ -190,12 +190,40 @@ SYM_CODE_END(isolated_error_entry)
  * The same for a fault of IRET, whose frame fixup_bad_iret() replaces by that of
  * what IRET would have gone to. It is C, and so must run on the thread stack: below
  * where the registers are going to be, with the return address right there already.
+ * What does so lies where no user page table has it.
  *
- * In:	as isolated_error_entry: kernel page table, kernel GS base, interrupts off, RSP at
+ * In:	as isolated_error_entry: user page table, kernel GS base, interrupts off, RSP at
  *	the return address and pt_regs on a stack that the user page table maps.
  * Out:	returns as error_entry, in the same way.
  */
 SYM_CODE_START(isolated_bad_iret)
+	ANNOTATE_NOENDBR
+	UNWIND_HINT_REGS offset=8
+	SWITCH_TO_KERNEL_CR3 %rax
+	jmp	isolated_fixup_bad_iret
+SYM_CODE_END(isolated_bad_iret)
+
+/*
+ * An NMI from user mode.
+ *
+ * In:	user page table, kernel GS base, interrupts off, RSP at the user's RDX and the IRET
+ *	frame on the trampoline, all other GPRs the user's; no NMI before the next IRET.
+ * Out:	jumps to .Lnmi_from_user: kernel page table; RDX and flags clobbered.
+ */
+SYM_CODE_START_LOCAL(isolated_nmi_from_user)
+	ANNOTATE_NOENDBR
+	UNWIND_HINT_IRET_REGS offset=8
+	SWITCH_TO_KERNEL_CR3 %rdx
+	jmp	.Lnmi_from_user
+SYM_CODE_END(isolated_nmi_from_user)
+
+	.pushsection .noinstr.text, "ax"
+/*
+ * In:	kernel page table, kernel GS base, interrupts off, RSP at the return address and
+ *	pt_regs on a stack that the user page table maps.
+ * Out:	returns as error_entry does under isolation.
+ */
+SYM_CODE_START(isolated_fixup_bad_iret)
 	ANNOTATE_NOENDBR
 	UNWIND_HINT_REGS offset=8
 	mov	%rsp, %rdi
@@ -215,5 +243,5 @@ SYM_CODE_START(isolated_bad_iret)
 	UNWIND_HINT_REGS offset=8
 	lea	8(%rsp), %rax
 	RET
-SYM_CODE_END(isolated_bad_iret)
+SYM_CODE_END(isolated_fixup_bad_iret)
 	.popsection

@@ -9,7 +9,7 @@
  *   TO_USER_CR3			exit, where isolation is known to be on
  *   SWITCH_TO_KERNEL_CR3_IF_LDT	an alternative, on the exit to a stack segment of an LDT
  *   SWITCH_TO_USER_CR3			back from there, as an alternative
- *   FENCE_OR_SWITCH_TO_KERNEL_CR3	instead of FENCE_SWAPGS_USER_ENTRY
+ *   FENCE_OR_JMP			instead of FENCE_SWAPGS_USER_ENTRY
  *   JMP_RETURN_TO_USERMODE, _OR	instead of a jump to the base's IRET exit
  *   TEST_SYSRET			instead of the base's choice of SYSRET or IRET
  *   JMP_SYSRET32			instead of the base's jump to the 32-bit SYSRET exit
@@ -27,9 +27,8 @@
  * by it, that process has the kernel's, which maps all that the user's does.
  *
  * With isolation off none of this adds an instruction to a system call, a fault
- * or an interrupt, but a jump where the base has its fence behind SWAPGS: heads and
- * tails are chosen by MSR, by the IDT and by jumps that the base has anyway
- * (isolated_entry.S).
+ * or an interrupt: heads and tails are chosen by MSR, by the IDT, by jumps that the base
+ * has anyway, and by one in the place of its fence behind SWAPGS (isolated_entry.S).
  */
 #ifndef _X86_ENTRY_SWITCH_CR3_H
 #define _X86_ENTRY_SWITCH_CR3_H
@@ -43,6 +42,9 @@
 #include <asm/pti.h>
 
 #ifdef CONFIG_MITIGATION_PAGE_TABLE_ISOLATION
+
+/* Does nothing to an instruction without memory operand, but to its length. */
+#define CS_PREFIX	0x2e
 
 /*
  * Have pti_switch.c know of an alternative, from \from to here, which is on the way to or
@@ -89,8 +91,11 @@
  * NOFLUSH may be set always: kernel PCIDs are flushed explicitly, never by an
  * entry.
  */
-.macro TO_KERNEL_CR3 scratch_reg:req pcid:req
+.macro TO_KERNEL_CR3 scratch_reg:req pcid:req pad=0
 	mov	%cr3, \scratch_reg
+	.if \pad
+	.fill	5, 1, CS_PREFIX				/* as long as BTS, and no NOP to execute */
+	.endif
 	and	$~PTI_USER_CR3_BITS, \scratch_reg
 	.if \pcid
 	bts	$X86_CR3_PCID_NOFLUSH_BIT, \scratch_reg
@@ -170,26 +175,31 @@
 	PTI_SITE .Lsite_\@
 .endm
 
+/* Where one length does for both, on the way in. */
+.macro SWITCH_TO_KERNEL_CR3 scratch_reg:req
+	ALTERNATIVE "TO_KERNEL_CR3 \scratch_reg pcid=0 pad=1",		     \
+		"TO_KERNEL_CR3 \scratch_reg pcid=1", X86_FEATURE_PTI_PCID
+.endm
+
 /*
  * In:	behind the SWAPGS of an entry from user mode, interrupts off; isolated:
  *	user page table, on a stack that this maps.
- * Out:	isolated, and \then given: jumps there; kernel page table then, \scratch_reg
- *	and flags clobbered.
+ * Out:	isolated: jumps to \isolated, with nothing switched.
  *
- * The CR3 write orders the GS base that SWAPGS loaded against later loads (SDM
+ * The CR3 write there orders the GS base that SWAPGS loaded against later loads (SDM
  * vol. 3, "Serializing Instructions"), and so stands in for the fence.
+ *
+ * The fence is as long as the jump: a NOP behind it would be an instruction that the base
+ * has not. A segment override does nothing to it (APM vol. 3, "Instruction Prefixes").
  */
-.macro SWITCH_AND_GO scratch_reg:req pcid:req then
-	TO_KERNEL_CR3 \scratch_reg pcid=\pcid
-	.ifnb \then
-	jmp	\then
-	.endif
+.macro LFENCE_LIKE_JMP
+	.byte	CS_PREFIX, CS_PREFIX
+	lfence
 .endm
-.macro FENCE_OR_SWITCH_TO_KERNEL_CR3 scratch_reg:req then
+.macro FENCE_OR_JMP isolated:req
 	PTI_SITE_LABEL .Lsite_\@
-	ISOLATED_ALTERNATIVE_3 "", "lfence", X86_FEATURE_FENCE_SWAPGS_USER,  \
-		"SWITCH_AND_GO \scratch_reg pcid=0 then=\then", X86_FEATURE_PTI, \
-		"SWITCH_AND_GO \scratch_reg pcid=1 then=\then", X86_FEATURE_PTI_PCID
+	ALTERNATIVE_2 "", "LFENCE_LIKE_JMP", X86_FEATURE_FENCE_SWAPGS_USER,   \
+		"jmp \isolated", X86_FEATURE_PTI
 	PTI_SITE .Lsite_\@, fence=1
 .endm
 
@@ -265,7 +275,7 @@ SYM_INNER_LABEL(\label, SYM_L_GLOBAL)
 .endm
 .macro SWITCH_TO_USER_CR3 scratch_reg:req
 .endm
-.macro FENCE_OR_SWITCH_TO_KERNEL_CR3 scratch_reg:req then
+.macro FENCE_OR_JMP isolated:req
 	FENCE_SWAPGS_USER_ENTRY
 .endm
 .macro JMP_RETURN_TO_USERMODE

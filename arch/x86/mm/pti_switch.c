@@ -241,19 +241,20 @@ void __init pti_switch_save(void)
 	}
 }
 
-/* Where the base has nothing stands padding, which is to be jumped over. */
+/* Where the base has nothing stands padding, which is one instruction. */
 static void __init pti_site_skip(const struct pti_site *site, u8 *text)
 {
-	static const u8 lfence[] __initconst = { 0x0f, 0xae, 0xe8 };
-	unsigned int at = 0;
+	static const u8 lfence[] __initconst = { 0x2e, 0x2e, 0x0f, 0xae, 0xe8 };
 
-	memset(text, INT3_INSN_OPCODE, site->len);
 	if (site->fence && boot_cpu_has(X86_FEATURE_FENCE_SWAPGS_USER)) {
 		memcpy(text, lfence, sizeof(lfence));
-		at = sizeof(lfence);
+	} else if (site->len <= ASM_NOP_MAX) {
+		memcpy(text, x86_nops[site->len], site->len);
+	} else {
+		memset(text, INT3_INSN_OPCODE, site->len);
+		text[0] = JMP8_INSN_OPCODE;
+		text[1] = site->len - JMP8_INSN_SIZE;
 	}
-	text[at] = JMP8_INSN_OPCODE;
-	text[at + 1] = site->len - at - JMP8_INSN_SIZE;
 }
 
 /* Alternatives are applied: both texts of each site are known. */

@@ -54,7 +54,7 @@ plant()
 	case $1 in
 	idt|sysret)	# It has to be there again for the next event.
 		case $1 in
-		idt)	# mov %rsp, %rsi; user mode's page table has not that text
+		idt)	# mov %rsp, %rsi, behind the switch
 			printf 'hbreak do_syscall_64\ncontinue\ndelete\n'
 			at isolated_error_entry 0x48 0x89 0xe6 ;;
 		*)	# mov RSP-RDI(%rsp), %rdi
