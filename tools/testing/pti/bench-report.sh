@@ -134,6 +134,7 @@ growth()
 			print "price-memory", $1, $2, $4 / 10, $3 ~ /la57/ ? "five-levels" : "four-levels"
 			next
 		}
+		sub(/^whole-/, "", $3) { print "whole", $1, $2, $4, $3; next }
 		$3 == "mm-tenths" { print "memory", $1, $2, $4 / 10, "each-process"; next }
 		$3 ~ /^(heads-and-tails|tables-of-exposure)$/ { print "once", $1, $2, $4, $3; next }
 		{ print "growth", $1, $2, $4, $3 }' "$1"

@@ -82,6 +82,8 @@ static const struct topic {
 	{ "rows", "Ours, row by row of exposure.expected", "KiB", .only_ours = true },
 	{ "growth", "What isolation adds to the kernel that stays after boot", "bytes added",
 	  .over = true, .judged = true, .chart = AMOUNT },
+	{ "whole", "The same of all of the series, with status, audit, switch and opt-out",
+	  "bytes added", .only_ours = true },
 	{ "once", "What ours has once: heads and tails beside the kernel's own, page tables",
 	  "bytes", .only_ours = true },
 	{ "price-memory", "The price of showing less, in the memory of a process with an LDT",
@@ -673,6 +675,35 @@ static void write_short(FILE *f, const char *text, const char *kind, const char 
 	fputc('\n', f);
 }
 
+/*
+ * The kernel itself: of build/size, and last of all of the series. Growth has no modes, and
+ * stock no heads that the base has.
+ */
+static void write_growth(FILE *f)
+{
+	const struct topic *growth = topic_of("growth"), *once = topic_of("once");
+	const struct topic *whole = topic_of("whole");
+	static const char *const rows[] = { "functions", "data" };
+	const int any = number_of("-"), apart = number_of("heads-and-tails");
+	unsigned int i;
+
+	fprintf(f, "\n| bytes that stay after boot, added | stock | ours | ours, all of the series |\n"
+		"|---|---:|---:|---:|\n");
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const int r = number_of(rows[i]);
+
+		fprintf(f, "| %s | %s | %s | %s |\n", rows[i],
+			text_of(shown(growth, STOCK, any, r), true),
+			text_of(shown(growth, OURS, any, r), true),
+			text_of(shown(whole, OURS, any, r), true));
+	}
+	fprintf(f, "| entry heads and exit tails that the base has, too | - | %s | %s |\n",
+		text_of(shown(once, OURS, any, apart), true),
+		text_of(shown(whole, OURS, any, apart), true));
+	fprintf(f, "\nOurs is the kernel of `make size` here, with nothing of the series but the\n"
+		"isolation, as in stock; the last column has status, audit, switch and opt-out, too.\n");
+}
+
 static void write_figures(void)
 {
 	const struct topic *exposure = topic_of("exposure"), *pcid = topic_of("ways-pcid");
@@ -704,6 +735,7 @@ static void write_figures(void)
 				text_of(shown(exposure, OURS, automatic, row), false));
 	fprintf(f, "\n`at-all-times` is the least that was seen, and of ours what the log\n"
 		"says at boot. The rest of the total is there while some task has I/O ports.\n");
+	write_growth(f);
 	if (fclose(f))
 		die("cannot write to %s", directory);
 }

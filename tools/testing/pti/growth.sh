@@ -12,14 +12,15 @@ Usage: growth.sh
 Writes build/results/growth.txt, and the sums themselves to growth.counts. Ours is
 the kernel of build/size, in which the isolation is all there is of the series, as
 it is in the stock one. Code and data of ours that stay after boot may not grow more
-than stock's, and an mm may not take more pages. Entry heads and exit tails that are
-there beside the base's, with their table, are counted apart. limits.txt has what
-either may be at most. Symbols are counted: sections are padded to pages. A kernel
-that is missing or does not run is left out, and the others are measured.
+than stock's, and an mm may not take more pages. Entry heads and exit tails that the
+base has, too, are counted apart; the list of them is in growth.txt. limits.txt has
+what either may be at most. What all of the series adds, which is build/vmlinux, is
+told and not judged. Symbols are counted: sections are padded to pages. A kernel that
+is missing or does not run is left out, and the others are measured.
 
-Environment: PTI_IMAGE=DIR looks for size below DIR, STOCK_IMAGE and STRIPPED_IMAGE
-replace the directories of those kernels, BUILD=DIR replaces build, RESULTS=DIR
-replaces build/results, LIMITS=FILE limits.txt.
+Environment: PTI_IMAGE=DIR replaces build for the kernel of all of the series and size
+below it, STOCK_IMAGE and STRIPPED_IMAGE the directories of the others, BUILD=DIR
+replaces build, RESULTS=DIR build/results, LIMITS=FILE limits.txt.
 Exit status: 0 ours grows no more, 1 it does, 2 could not tell.
 END
 }
@@ -30,7 +31,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 only_help "$@"
 need nm binutils
-ours=${PTI_IMAGE:-$build}/size
+whole=${PTI_IMAGE:-$build}
+ours=$whole/size
 stock=${STOCK_IMAGE:-$build/stock}
 stripped=${STRIPPED_IMAGE:-$build/stripped}
 out=$results/growth.txt
@@ -86,9 +88,9 @@ tables()
 }
 
 rc=0
-for kernel in "stripped $stripped" "stock $stock" "ours $ours"; do
+for kernel in "stripped $stripped" "stock $stock" "ours $ours" "whole $whole"; do
 	[ -r "${kernel#* }/vmlinux" ] || {
-		echo "$me: no ${kernel#* }/vmlinux: \"make size stock stripped\" makes it" >&2
+		echo "$me: no ${kernel#* }/vmlinux: \"make kernel size stock stripped\" makes it" >&2
 		continue
 	}
 	nm -S --defined-only "${kernel#* }/vmlinux" | sed "s/^/${kernel%% *} /"
@@ -111,11 +113,35 @@ done | awk -v counts="$tmp/counts" '
 			return "zeroed data"
 		return "writable data"
 	}
-	# Where it counts: what is there once more, beside what the base has for it, apart.
+	# Where it counts: an entry head or exit tail of isolation apart, if the base has the
+	# same one without. Each kernel that isolates then has both, so that without isolation
+	# the base'\''s has no place for a switch. All else that is isolated is what only isolation
+	# needs, and counts where it lies, the table of tails among the read-only data.
 	function counts_as(address, k, name,	p) {
 		p = place(address, k)
-		return name ~ /^isolated_/ && p ~ /^(functions|read-only data)$/ ?
-			"heads and tails" : p
+		return p == "functions" && counterpart(name) != "" ? "heads and tails" : p
+	}
+	# The base'\''s symbol for it: of the same name but for what stands in front, or by the
+	# pairs below, and in any case entry code there. A tail is there with PCID and without.
+	function counterpart(name,	i) {
+		if (!sub(/^isolated_/, "", name))
+			return ""
+		sub(/_pcid$/, "", name)
+		if (name in pair)
+			return pair[name] in entry ? pair[name] : ""
+		for (i = 1; i <= nf; i++)
+			if ((front[i] name) in entry)
+				return front[i] name
+		return ""
+	}
+	BEGIN {
+		nf = split("entry_ asm_ ", front, " ")
+		front[++nf] = ""
+		pair["sysret"] = "syscall_return_via_sysret"
+		pair["sysretl"] = "sysret32_from_system_call"
+		pair["return_to_usermode"] = "swapgs_restore_regs_and_return_to_usermode"
+		# .Lerror_bad_iret there, which is no symbol
+		pair["bad_iret"] = "error_entry"
 	}
 	function value(hex,	i, v) {
 		for (i = 1; i <= length(hex); i++)
@@ -140,9 +166,26 @@ done | awk -v counts="$tmp/counts" '
 			delete known[which]
 		}
 	}
+	# The bytes, the symbol and the base'\''s for it: apart those that have one, and not.
+	function isolated(with,	i, twin) {
+		print with ? "Apart, with what the base has:" : "What the base has no counterpart of:"
+		for (i = 1; i <= n; i++) {
+			if (kernel[i] != "ours" || name[i] !~ /^isolated_/)
+				continue
+			twin = counterpart(name[i])
+			if ((twin != "") == with)
+				printf "  %6d %s, %s\n", size[i], name[i], \
+					with ? twin : place(address[i], "ours")
+		}
+	}
+	$1 == "stripped" { base[$NF] = $2 "" }
 	NF == 4 { mark[$1, $4] = $2 "" }
 	NF == 5 { kernel[++n] = $1; address[n] = $2; size[n] = value($3); name[n] = $5 }
 	END {
+		for (s in base)
+			if (base[s] >= mark["stripped", "__entry_text_start"] &&
+			    base[s] < mark["stripped", "__entry_text_end"])
+				entry[s] = 1
 		for (i = 1; i <= n; i++) {
 			k = kernel[i]
 			p = counts_as(address[i], k, name[i])
@@ -155,12 +198,12 @@ done | awk -v counts="$tmp/counts" '
 		places = "functions|heads and tails|functions, until booted|read-only data|" \
 			"writable data|zeroed data|per-CPU data|data, until booted"
 		np = split(places, place_of, "|")
-		nk = split("stripped|stock|ours", kernels, "|")
+		nk = split("stripped|stock|ours|whole", kernels, "|")
 		print "Bytes over the stripped kernel, by symbols:"
-		printf "%-26s %8s %8s\n", "", "stock", "ours"
+		printf "%-26s %8s %8s %18s\n", "", "stock", "ours", "all of the series"
 		for (p = 1; p <= np; p++) {
-			printf "%-26s %8s %8s\n", place_of[p], over("stock", place_of[p]),
-				over("ours", place_of[p])
+			printf "%-26s %8s %8s %18s\n", place_of[p], over("stock", place_of[p]),
+				over("ours", place_of[p]), over("whole", place_of[p])
 			if (place_of[p] ~ /until booted|heads/)
 				continue
 			kind = p == 1 ? "functions" : "data"
@@ -173,8 +216,11 @@ done | awk -v counts="$tmp/counts" '
 			for (k = 1; k <= nk; k++)
 				if (!sum[kernels[k], "functions"])
 					missing[kernels[k]] = 1
-				else
+				else if (kernels[k] != "whole")
 					print kernels[k], "-", kind, total[kernels[k], kind] >counts
+				else if (!("stripped" in missing))
+					print "ours - whole-" kind,
+						total["whole", kind] - total["stripped", kind] >counts
 			if (!("stock" in missing) && !("ours" in missing) &&
 			    total["ours", kind] > total["stock", kind]) {
 				worse = 1
@@ -183,11 +229,16 @@ done | awk -v counts="$tmp/counts" '
 						  total["stock", kind] - total["stripped", kind])
 			}
 		}
-		if (!("ours" in missing))
+		# Without the base nothing can have a counterpart in it
+		if (!("stripped" in missing || "ours" in missing))
 			print "ours - heads-and-tails", sum["ours", "heads and tails"] + 0 >counts
+		if (!("stripped" in missing || "whole" in missing))
+			print "ours - whole-heads-and-tails", sum["whole", "heads and tails"] + 0 >counts
 		for (k in missing)
 			bad = bad sprintf("not ok: %s: no symbols\n", k)
 		if (!("ours" in missing) && !("stripped" in missing)) {
+			isolated(1)
+			isolated(0)
 			print "The largest of ours:"
 			largest()
 		}

@@ -53,20 +53,33 @@ for way in syscall-lseek sysenter-getppid sysenter-lseek int80-getppid int80-get
 done
 [ -z "$attach" ] || eval "$attach"
 END
-# 4096 bytes of functions in each, 16 more in two of them; ours has as many of heads.
+# 4096 bytes of functions in each, 16 more in two of them; ours has as many of heads that the
+# base has. What else is isolated stands in $tmp/isolated.
+: >"$tmp/isolated"
 cat >"$tmp/bin/nm" <<'END'
 #!/bin/sh
 for file; do :; done
 echo "0000000000000000 D __per_cpu_start"
 echo "0000000000000010 D __per_cpu_end"
-echo "ffffffff81002000 0000000000001000 T function"
+echo "ffffffff81002000 0000000000000e00 T function"
+echo "ffffffff81002e00 T __entry_text_start"
+echo "ffffffff81002e00 0000000000000100 T entry_head"
+echo "ffffffff81002f00 t syscall_return_via_sysret"
+echo "ffffffff81002f00 0000000000000100 T asm_exc"
+echo "ffffffff81003000 T __entry_text_end"
 echo "ffffffff81004000 T _etext"
+echo "ffffffff81005000 D __start_rodata"
+echo "ffffffff81006000 D __end_rodata"
 case $file in
-*/size/*)
-	echo "ffffffff81003000 0000000000000010 T pti_function"
-	echo "ffffffff81003010 0000000000000010 t isolated_head" ;;
 */stock/*)
 	echo "ffffffff81003000 0000000000000010 T stock_function" ;;
+*/stripped/*) ;;
+*)
+	echo "ffffffff81003000 0000000000000010 T pti_function"
+	echo "ffffffff81003010 0000000000000004 t isolated_head"
+	echo "ffffffff81003014 0000000000000004 t isolated_exc"
+	echo "ffffffff81003018 0000000000000008 t isolated_sysret_pcid"
+	cat "${0%/bin/nm}/isolated" ;;
 esac
 END
 cat >"$tmp/build/host/walk" <<'END'
@@ -132,6 +145,27 @@ growth functions - 15
 growth heads-and-tails - 15
 END
 
+# isolated STATUS TEXT WHAT SYMBOL: what has no counterpart among the base's entry code counts
+# where it lies.
+isolated()
+{
+	echo "$4" >"$tmp/isolated"
+	measured "$1" "$2" "$3" growth.sh
+	: >"$tmp/isolated"
+}
+
+table
+measured 2 "^       8 isolated_sysret_pcid, syscall_return_via_sysret$" "heads and tails apart" growth.sh
+isolated 1 "^not ok: functions: ours +24, stock +16$" "isolated code that the base has none of" \
+	"ffffffff81003020 0000000000000008 t isolated_redo"
+isolated 1 "^not ok: functions: ours +24, stock +16$" "or has outside of its entry code" \
+	"ffffffff81003020 0000000000000008 t isolated_function"
+isolated 1 "^not ok: data: ours +8, stock +0$" "a table of it" \
+	"ffffffff81005000 0000000000000008 d isolated_head_table"
+isolated 1 "^not ok: data: ours +8, stock +0$" "or one with the name of a head" \
+	"ffffffff81005000 0000000000000008 d isolated_head"
+demand 0 "^ours - whole-functions 16$" "all of the series, beside it" cat "$tmp/results/growth.counts"
+
 table
 sed -i 's/|build,nopti\*//' "$bed/run.sh"
 measured 1 "^not ok: syscall-lseek, nopti: 4, at most 0$" "what is left with nopti" cost.sh
@@ -176,5 +210,5 @@ judged 2 "no such mode of flushes: CR3" "more writes of CR3"
 sed -i '/^flushes/d' "$tmp/limits"
 judged 2 "no limits of flushes" "none for switches"
 
-demanded 38
+demanded 44
 exit "$bad"

@@ -121,7 +121,7 @@ cost-pcid: kernel stock stripped initramfs ## the same with PCID, on Bochs, with
 flushes: kernel stock initramfs ## count what each operation drops from the TLB with PCID, beside stock's, on Bochs
 	@$(BED)/flushes.sh
 
-growth: size stock stripped initramfs ## measure how much larger the isolation makes the kernel, beside stock's
+growth: kernel size stock stripped initramfs ## measure how much larger the isolation makes the kernel, beside stock's
 	@$(BED)/growth.sh
 
 # What does not build is left out of the report, and named in it. Two lines, as "make -n"
