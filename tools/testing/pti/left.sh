@@ -21,11 +21,11 @@ Usage: left.sh [OPTION...]
                    row of left-stacks.expected must have pointers and markers
   --time SECONDS   limit for the guest (default: 1800)
   --self-test      test how it tells pointers in text from other bytes, and nothing else
-  --name NAME      name of the log in build/logs
+  --name NAME      name of the log in build/logs and of the report in build/results
+                   (default: left, the model, and the image if it is another)
 
-The guest has one CPU. The report is in build/results/left.txt, with another image that
-is in the name. Exit status: 0 nothing is left (with --expect-hits: something), 1 it is
-otherwise, 2 could not tell.
+The guest has one CPU. The report begins with how many events it is of. Exit status: 0
+nothing is left (with --expect-hits: something), 1 it is otherwise, 2 could not tell.
 END
 }
 
@@ -80,7 +80,7 @@ kind=
 
 work_dir
 mkdir -p "$results"
-report=$results/left$kind.txt
+report=$results/$name.txt
 rm -f "$report"
 ${HOSTCC:-gcc} -std=gnu11 -O2 -Wall -Wextra -Werror -o "$tmp/left" \
 	"$here"/left*.c "$here"/walk_[!t]*.c "$here/walk_table.c" -lcapstone ||
@@ -119,8 +119,12 @@ for boot in first second; do
 done
 
 if [ -s "$tmp/report" ]; then
-	cat "$tmp/report"
-	mv "$tmp/report" "$report"
+	{
+		echo "Demanded are $events NMIs, machine checks and #DBs each, and $doubles #DFs;" \
+			"machine $model, \"$append\"${kind:+, the kernel ${kind#-}}:"
+		cat "$tmp/report"
+	} >"$report"
+	cat "$report"
 fi
 echo "left: took $(($(date +%s) - begun)) s, report: $report"
 [ "$run_rc$left_rc" != 00 ] || exit 0
