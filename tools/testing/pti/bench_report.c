@@ -707,6 +707,7 @@ static void write_growth(FILE *f)
 static void write_figures(void)
 {
 	const struct topic *exposure = topic_of("exposure"), *pcid = topic_of("ways-pcid");
+	const struct topic *rows = topic_of("rows");
 	FILE *f = open_file("figures.md");
 	int on = number_of("pti=on"), automatic = number_of("pti=auto"), row;
 
@@ -733,8 +734,13 @@ static void write_figures(void)
 				text_of(shown(exposure, OURS, on, row), false),
 				text_of(shown(exposure, STOCK, automatic, row), false),
 				text_of(shown(exposure, OURS, automatic, row), false));
-	fprintf(f, "\n`at-all-times` is the least that was seen, and of ours what the log\n"
-		"says at boot. The rest of the total is there while some task has I/O ports.\n");
+	fprintf(f, "\n`at-all-times` is the least that was seen, and of ours what the log says at\n"
+		"boot. The rest of the total is there while some task has I/O ports; the first part\n"
+		"of their bitmap lies behind the TSS, in a page that is shown at all times. On top come\n"
+		"%s KiB of espfix and as much of an LDT as there is, %s KiB at most, in the page table of\n"
+		"a process with an LDT, and perf's debug store with its buffers, while perf uses it.\n",
+		text_of(shown(rows, OURS, on, number_of("espfix")), false),
+		text_of(shown(rows, OURS, on, number_of("ldt")), false));
 	write_growth(f);
 	if (fclose(f))
 		die("cannot write to %s", directory);
