@@ -232,6 +232,8 @@ make_docs() {
 check_docs() {
 	"$top/tools/testing/pti/bench-report.sh" --unedited >"$tmp/figures" ||
 		die "$(cat "$tmp/figures"): \"make bench-figures\" brings those of the report"
+	# No reason to fail: to measure takes half an hour, and not each change alters a figure
+	sed -n '2s/^[^:]*/check-docs/p' "$tmp/figures"
 	need sphinx-build make
 	rm -rf "$build/docs"
 	mkdir -p "$build/docs" "$logs"

@@ -13,6 +13,7 @@ Usage: bench-report.sh [OPTION]
   --figures    put the report's short table and picture into README.md
   --check      compare those in README.md with the report
   --unedited   only see that both are as --figures left them, by bench.sum beside the picture
+  --sources    say the sum of the kernel's sources, and whether the figures are of them
   --self-test  make reports of counts whose outcome is known
 
 Environment: BUILD=DIR replaces build, BENCH=DIR build/bench, README=FILE and
@@ -187,6 +188,8 @@ make_report()
 	rc=0
 	"$build/host/bench_report" $charts "$bench/figures" "$bench" || rc=$?
 	[ "$rc" -le 2 ] || die "the figures cannot be read: $bench/figures"
+	printf '\nMeasured of sources with the sum %s.\n' "$(cat "$parts/sources" 2>/dev/null || echo '?')" \
+		>>"$bench/figures.md"
 	if [ -z "$charts" ] &&
 	   ! (cd "$bench" && gnuplot -e "bench='$here/bench.gp'" charts.gp) \
 			2>"$bench/gnuplot.log"; then
@@ -222,7 +225,54 @@ sums()
 	cksum <"$picture"
 }
 
-# finished: a report in which nothing is missing, of the kernel that is in build/.
+# sources: a sum of what the kernels that are compared are built of, as far as it is compiled:
+# without comments, tests and documentation. Of a patch, what it takes away and adds.
+sources()
+{
+	(cd "$top" && find arch security patches base/strip base/small.config -type f \
+			! -name '*_test.c' ! -name cover-letter.txt | LC_ALL=C sort | xargs awk '
+		FNR == 1 {
+			patch = FILENAME ~ /\.patch$/
+			wanted = !patch
+			inside = 0
+			print FILENAME
+		}
+		patch && /^\+\+\+ / { wanted = $2 !~ /^[^\/]*\/(Documentation|tools|MAINTAINERS)|_test\.c$/ }
+		patch && /^@@/ { inside = 0 }
+		!wanted || (patch && (!/^[-+]/ || /^(---|\+\+\+) /)) { next }
+		{
+			line = patch ? substr($0, 1, 1) : ""
+			$0 = substr($0, 1 + length(line))
+			while ((i = index($0, inside ? "*/" : "/*"))) {
+				if (!inside)
+					line = line substr($0, 1, i - 1)
+				$0 = substr($0, i + 2)
+				inside = !inside
+			}
+			if (!inside)
+				line = line $0
+			sub(/\/\/.*/, "", line)
+			# The middle of a comment, of which a patch shows neither end
+			if (patch && line ~ /^[-+][ \t]* \*( |$)/)
+				next
+			gsub(/[ \t]+/, " ", line)
+			if (line !~ /^[-+]? ?$/)
+				print line
+		}') | cksum | cut -d ' ' -f 1
+}
+
+# of_sources: whether the README's figures are of these sources, in words.
+of_sources()
+{
+	sum=$(sed -n "s/^Measured of sources with the sum \([0-9]*\)[.]$/\1/p" "$readme")
+	case $sum in
+	"") echo "README.md does not say of which sources its figures are" ;;
+	"$(sources)") echo "README.md has figures of these sources" ;;
+	*) echo "README.md has figures of other sources than these: \"make bench\" measures them" ;;
+	esac
+}
+
+# finished: a report in which nothing is missing, of the kernel in build/ and of these sources.
 finished()
 {
 	{ [ -f "$bench/figures.md" ] && [ -f "$bench/$chart" ]; } ||
@@ -231,6 +281,8 @@ finished()
 		die "something is missing in the report: $bench/report.md"
 	[ ! -f "$build/vmlinux" ] || [ -z "$(find -L "$build/vmlinux" -newer "$bench/figures")" ] ||
 		die "the report is not of $build/vmlinux: \"make bench\" makes it anew"
+	[ "$(cat "$parts/sources" 2>/dev/null)" = "$(sources)" ] ||
+		die "the report is of other sources than these: \"make bench\" makes it anew"
 }
 
 case ${1:-} in
@@ -252,7 +304,11 @@ case ${1:-} in
 --unedited)
 	sums | cmp -s - "$sums" ||
 		{ echo "$me: the figures of README.md or $picture are edited"; exit 1; }
-	echo "$me: README.md has the figures that were brought to it" ;;
+	echo "$me: README.md has the figures that were brought to it"
+	echo "$me: $(of_sources)" ;;
+--sources)
+	echo "sources $(sources)"
+	echo "$me: $(of_sources)" ;;
 --self-test) . "$here/bench-test.sh" ;;
 --help|-h) usage ;;
 *) die "unknown option $1 (--help lists them)" ;;

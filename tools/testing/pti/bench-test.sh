@@ -9,6 +9,8 @@
 work_dir
 . "$here/demand.sh"
 
+sources=$("$here/bench-report.sh" --sources | sed -n 's/^sources //p')
+
 # counts: a whole set as the tools leave it, in which ours is below stock everywhere.
 counts()
 {
@@ -16,6 +18,7 @@ counts()
 	mkdir -p "$tmp/build/bench/parts" "$tmp/build/bench/logs" "$tmp/build/host"
 	cp "$build/host/bench_report" "$tmp/build/host/"
 	cp "$top/README.md" "$tmp/README.md"
+	echo "$sources" >"$tmp/build/bench/parts/sources"
 	(
 		cd "$tmp/build/bench/parts" || exit
 		for way in syscall-lseek int80-getppid int80-getppid-32 sysenter-getppid \
@@ -121,6 +124,15 @@ demand 0 "^4 KiB of espfix and as much of an LDT as there is, 64 KiB at most," "
 	cat "$tmp/README.md"
 outcome 0 "has the report's figures" "and are the same then" --check
 outcome 0 "that were brought to it" "and by their sums" --unedited
+outcome 0 "has figures of these sources$" "and are of these sources" --sources
+sed -i 's/^\(Measured of sources with the sum\) .*/\1 1./' "$tmp/README.md"
+outcome 0 "has figures of other sources than these" "or of others" --sources
+echo 1 >"$tmp/build/bench/parts/sources"
+outcome 2 "the report is of other sources than these" "nor is a report of others for it" --figures
+echo "$sources" >"$tmp/build/bench/parts/sources"
+outcome 1 "other figures than" "which is another figure, too" --check
+cp "$top/README.md" "$tmp/README.md"
+outcome 0 "have the report's figures" "they come into it again" --figures
 sed -i 's/| system call | +20/| system call | +99/' "$tmp/README.md"
 outcome 1 "other figures than" "a figure in the README that was edited" --check
 outcome 1 "are edited" "without a report, too" --unedited
@@ -218,10 +230,43 @@ outcome 2 "nothing was measured" "no bench before"
 # bench.sh in a copy, with steps that find that whole set, or do what build/break says.
 bed=$tmp/bed/tools/testing/pti
 mkdir -p "$bed" "$tmp/bed/base" "$tmp/steps/host"
+mkdir -p "$tmp/bed/arch" "$tmp/bed/security" "$tmp/bed/patches" "$tmp/bed/base/strip"
 for file in bench.sh bench-report.sh bench_report.c bench-notes.txt bench.gp lib.sh limits.txt; do
 	cp "$here/$file" "$bed"
 done
 cp "$top/base/common.sh" "$tmp/bed/base"
+: >"$tmp/bed/base/small.config"
+printf '%s\n' '/* Why' ' * this is */' 'int x; // y' '	*p = 1;' >"$tmp/bed/arch/code.c"
+printf '%s\n' 'Subject: why' '' '--- a/arch/code.c' '+++ b/arch/code.c' '@@ -1 +1 @@ f' '-	x' '+	y' ' z' \
+	'--- a/Documentation/page' '+++ b/Documentation/page' '@@ -1 +1 @@' '-page' '+PAGE' \
+	>"$tmp/bed/patches/0001.patch"
+
+# sum_of_copy: of the copy's sources, which are two.
+sum_of_copy()
+{
+	README=$tmp/README.md "$bed/bench-report.sh" --sources | sed -n 's/^sources //p'
+}
+# shellcheck disable=SC2317 # demand calls it
+compare_sum()
+{
+	[ "$(sum_of_copy)" = "$first_sum" ] && echo same || echo other
+}
+# summed WHAT same|other SED-COMMAND FILE: that sum after an edit, which is taken back.
+summed()
+{
+	cp "$tmp/bed/$4" "$tmp/before"
+	sed -i "$3" "$tmp/bed/$4"
+	demand 0 "^$2$" "$1" compare_sum
+	cp "$tmp/before" "$tmp/bed/$4"
+}
+first_sum=$(sum_of_copy)
+summed "the sum of the sources is the same with another comment" same 's/this/that/; s/y$/z/' arch/code.c
+summed "another with other code" other 's/p = 1/p = 2/' arch/code.c
+summed "likewise behind a comment" other 's/int x/int y/' arch/code.c
+summed "or in a hook" other 's/^+\ty/+\tz/' patches/0001.patch
+summed "not where a hook stands" same 's/^ z/ y/; s/^@@ -1/@@ -2/' patches/0001.patch
+summed "nor for a page" same 's/PAGE/Page/' patches/0001.patch
+summed "nor for a message" same 's/why/because/' patches/0001.patch
 cp "$build/host/bench_report" "$tmp/steps/host"
 cat >"$bed/cost.sh" <<'END'
 #!/bin/sh
@@ -275,6 +320,7 @@ reports()
 accel=
 bench 0 "above stock in 0 of" "a bench in which all is measured"
 full=$(cksum <"$tmp/steps/bench/report.md")
+demand 0 "^$first_sum$" "with the sum of its sources" cat "$tmp/steps/bench/parts/sources"
 reports "^| socket-tcp | 1000 | +20 | +0 | +20 | +4 |$" "and the loopback network without PCID"
 
 # unchanged WHAT: the last report is as it was.
@@ -370,5 +416,5 @@ bench 2 "not a number of seconds" "a limit that is none" --time=30m
 bench 0 "above stock in 0 of" "all of it again"
 demand 0 "^gone$" "the older full report goes then" \
 	sh -c 'test -e "$1" || echo gone' - "$tmp/steps/bench.full"
-demanded 86
+demanded 99
 exit "$bad"

@@ -175,6 +175,7 @@ trap end_lanes EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+"$here/bench-report.sh" --sources | sed -n 's/^sources //p' >"$RESULTS/sources"
 begun=$(date +%s)
 if [ "$quick" ]; then
 	leave_out "all that needs PCID, because of --quick"
