@@ -55,6 +55,7 @@
 #define REPS_MARKED_FEW	3
 #define ROUNDS		162
 #define REPS_ROUND	24
+#define FEW_TCP		8
 #define WARM_UP		64
 #define PAGE		4096
 
@@ -254,10 +255,15 @@ static void sample(void (*way)(int), int first, int end)
 	}
 }
 
-static void report(const char *name, int reps)
+/* The least that so many repetitions have. */
+static void report(const char *name, int reps, int few)
 {
+	int i = 0;
+
 	qsort(samples, reps, sizeof(samples[0]), by_value);
-	printf("COST %s %u %d\n", name, samples[0] - empty, reps);
+	while (i < reps - few && samples[i + few - 1] != samples[i])
+		i++;
+	printf("COST %s %u %d\n", name, samples[i] - empty, reps);
 }
 
 static void measure(const char *name, void (*way)(int), int reps)
@@ -281,7 +287,7 @@ static void measure(const char *name, void (*way)(int), int reps)
 		return;
 	}
 	sample(way, 0, reps);
-	report(name, reps);
+	report(name, reps, 1);
 }
 
 /* What two readings with nothing in between differ by. */
@@ -368,7 +374,7 @@ static void close_other_end(pid_t pid)
  * gets the next ASID, and sooner or later this process's own, which then gets the
  * next one: so many children have been together with it in every two neighbours.
  */
-static void measure_rounds(const char *name, void (*open_both)(void))
+static void measure_rounds(const char *name, void (*open_both)(void), int few)
 {
 	pid_t pid;
 	int i;
@@ -384,7 +390,7 @@ static void measure_rounds(const char *name, void (*open_both)(void))
 		sample(round_trip, i * REPS_ROUND, (i + 1) * REPS_ROUND);
 		close_other_end(pid);
 	}
-	report(name, ROUNDS * REPS_ROUND);
+	report(name, ROUNDS * REPS_ROUND, few);
 }
 
 /* What programs do with memory, processes and signals. */
@@ -416,7 +422,7 @@ static void measure_programs(void)
 
 	measure("fork-exit" BITS, fork_exit, REPS_FORK);
 
-	measure_rounds("pipe" BITS, open_pipes);
+	measure_rounds("pipe" BITS, open_pipes, 1);
 }
 
 /*
@@ -532,7 +538,7 @@ static int measure_prices(void)
 static void measure_more(void)
 {
 	measure("vfork-exec" BITS, vfork_exec, REPS_EXEC);
-	measure_rounds("socket-unix" BITS, open_unix);
+	measure_rounds("socket-unix" BITS, open_unix, 1);
 	measure_interrupt();
 }
 
@@ -596,7 +602,8 @@ int main(int argc, char **argv)
 	if (prices)
 		return measure_prices();
 	if (tcp)
-		measure_rounds("socket-tcp" BITS, open_tcp);
+		/* One repetition of all may go a way of its own, some hundred instructions shorter. */
+		measure_rounds("socket-tcp" BITS, open_tcp, FEW_TCP);
 	else
 		measure_all(more);
 	return 0;
