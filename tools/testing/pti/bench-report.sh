@@ -33,7 +33,7 @@ readme=${README:-$top/README.md}
 picture=${PICTURE:-$here/bench.svg}
 sums=${picture%.svg}.sum
 chart=ways-tcg-pti-on.svg
-limited="cost cost-more cost-pcid cost-pcid-more exposure growth"
+limited="cost cost-more cost-pcid cost-pcid-more cost-pcid-qemu exposure growth"
 
 build_tool()
 {
@@ -157,6 +157,8 @@ figures()
 	part cost-more.counts instructions tcg
 	part cost-tcp.counts instructions tcg
 	part cost-pcid-more.counts instructions pcid
+	part cost-pcid-qemu.counts instructions pcid
+	part cost-pcid-qemu-tcp.counts instructions pcid
 	part flushes-more.counts drops
 	part growth.counts growth
 	for kernel in stock ours; do

@@ -99,15 +99,15 @@ step()
 	leave_out "$what: $why (log: $last/logs/${step_log##*/})"
 }
 
-# The loopback network, on kernels of another configuration.
+# tcp WHAT LOG [OPTION]: the loopback network, on kernels of another configuration.
 tcp()
 {
 	[ -z "$no_inet" ] || return 0
-	step "the loopback network without PCID, on QEMU" cost-tcp env \
+	step "$1" "$2" env \
 		PTI_IMAGE="${PTI_IMAGE:-$build}/config/inet" \
 		STOCK_IMAGE="$STOCK_IMAGE/config/inet" \
 		STRIPPED_IMAGE="${STRIPPED_IMAGE:-$build/stripped}/config/inet" \
-		"$here/cost.sh" --tcp
+		"$here/cost.sh" --tcp ${3:+"$3"}
 }
 
 # exposure KERNEL MODE DIR [OPTION...]: the options are audit.sh's.
@@ -124,7 +124,7 @@ exposure()
 without_pcid()
 {
 	step "instructions without PCID, on QEMU" cost "$here/cost.sh" --more
-	tcp
+	tcp "the loopback network without PCID, on QEMU" cost-tcp
 	for mode in pti=on pti=auto; do
 		exposure stock "$mode" "$STOCK_IMAGE" --total 0
 		exposure ours "$mode" "${PTI_IMAGE:-$build}"
@@ -135,6 +135,13 @@ without_pcid()
 instructions_with_pcid()
 {
 	step "instructions with PCID, on Bochs" cost-pcid "$here/cost.sh" --bochs --more
+}
+
+# On the QEMU that keeps translations, which is built apart.
+what_bochs_cannot()
+{
+	step "an interrupt with PCID, on QEMU" cost-pcid-qemu "$here/cost.sh" --qemu
+	tcp "the loopback network with PCID, on QEMU" cost-pcid-qemu-tcp --qemu
 }
 
 flushes()
@@ -181,7 +188,7 @@ if [ "$quick" ]; then
 	leave_out "all that needs PCID, because of --quick"
 	lane without_pcid
 else
-	lane flushes
+	lane flushes what_bochs_cannot
 	lane without_pcid instructions_with_pcid
 fi
 wait_lanes

@@ -664,7 +664,7 @@ static void write_short(FILE *f, const char *text, const char *kind, const char 
 
 		snprintf(name, sizeof(name), "%s-%s", kind, emulators[i]);
 		topic = topic_of(name);
-		/* What an emulator cannot show is not missing. */
+		/* Missing is said where the limits are. */
 		if (has_mode(topic, mode) && !has_row(topic, r)) {
 			fprintf(f, " - | - |");
 			continue;
@@ -687,7 +687,7 @@ static void write_growth(FILE *f)
 	const int any = number_of("-"), apart = number_of("heads-and-tails");
 	unsigned int i;
 
-	fprintf(f, "\n| bytes that stay after boot, added | stock | ours | ours, all of the series |\n"
+	fprintf(f, "\n| bytes added that stay after boot | stock | ours | all of the series |\n"
 		"|---|---:|---:|---:|\n");
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		const int r = number_of(rows[i]);
@@ -723,8 +723,8 @@ static void write_figures(void)
 	write_short(f, "there and back through a pipe", "programs", "pipe");
 	write_short(f, "fork and exit", "programs", "fork-exit");
 	if (has_mode(pcid, on) && !has_row(pcid, number_of("interrupt")))
-		fprintf(f, "\n`-`: Bochs, which counts with PCID, has no device to interrupt when\n"
-			"asked to. An interrupt goes the way of a page fault.\n");
+		fprintf(f, "\n`-`: with PCID it takes what `make qemu-pcid` builds, and had not.\n"
+			"An interrupt goes the way of a page fault.\n");
 	fprintf(f, "\n| KiB in reach of user mode | stock | ours | stock, `auto` | ours, `auto` |\n"
 		"|---|---:|---:|---:|---:|\n");
 	for (row = 0; row < n_names; row++)

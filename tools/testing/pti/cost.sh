@@ -9,13 +9,15 @@
 usage()
 {
 	cat <<'END'
-Usage: cost.sh [--bochs] [--more | --tcp] [--modes "MODE..."]
+Usage: cost.sh [--bochs | --qemu] [--more | --tcp] [--modes "MODE..."]
 
 Without PCID, on QEMU with -icount; writes build/results/cost.txt, and the counts
 themselves to cost.counts.
 
   --bochs   with PCID, on Bochs, with INVPCID and without; cost-pcid.txt
-  --modes   only these: nopti, pti=on and, on Bochs, noinvpcid, parted by blanks; the names
+  --qemu    with PCID, on the QEMU of "make qemu-pcid", what Bochs cannot count: an
+            interrupt or, with --tcp, that; cost-pcid-qemu.txt, cost-pcid-qemu-tcp.txt
+  --modes   only these: nopti, pti=on and, with PCID, noinvpcid, parted by blanks; the names
             of the files have them at the end, as in cost-pcid-noinvpcid.txt
   --more    more ways, and all of them in 32-bit code, too (bench.sh); cost-more.txt
   --tcp     nothing but a byte over the loopback network and one back, for which the kernels
@@ -48,6 +50,11 @@ while [ $# -gt 0 ]; do
 		modes="nopti pti=on noinvpcid"
 		title="Guest instructions with PCID, on Bochs (noinvpcid: pti=on noinvpcid)"
 		;;
+	--qemu)
+		name=cost-pcid-qemu model=qemu-pcid
+		modes="nopti pti=on noinvpcid"
+		title="Guest instructions with PCID, on QEMU's TCG (noinvpcid: pti=on noinvpcid)"
+		;;
 	--more) more=-more ways='/pti/cost_64 more && /pti/cost_32 more && /pti/cost_64 prices' ;;
 	--tcp) more=-tcp ways='/pti/cost_64 tcp && /pti/cost_32 tcp' ;;
 	--modes)
@@ -59,6 +66,10 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+case $name$more in
+cost-pcid-qemu) ways='/pti/cost_64 interrupt && /pti/cost_32 interrupt' ;;
+cost-pcid-qemu-more) die "--qemu has no more ways than one (--help lists what there is)" ;;
+esac
 modes=$(chosen_modes "$modes" "$some") || exit 2
 limited="$name${more:+ $name$more}"
 # TCP has no limits of its own

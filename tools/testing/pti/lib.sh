@@ -148,7 +148,8 @@ limits()
 		}
 		BEGIN {
 			modes["cost"] = modes["cost-more"] = " nopti pti=on "
-			modes["cost-pcid"] = modes["cost-pcid-more"] = " nopti pti=on noinvpcid "
+			modes["cost-pcid"] = modes["cost-pcid-more"] = modes["cost-pcid-qemu"] = \
+				" nopti pti=on noinvpcid "
 			modes["exposure"] = " pti=on pti=auto "
 			modes["growth"] = " - "
 			modes["flushes"] = " locked memory "

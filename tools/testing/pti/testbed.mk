@@ -137,7 +137,7 @@ inet: tree ## build ours, stock and stripped with INET, for the loopback network
 	@base/kernel.sh stripped-config-inet stripped
 
 bench: $(if $(BENCH_HELP),,bench-options kernel initramfs) ## measure ours beside stock and stripped: build/bench/report.md with charts (half an hour; OPTIONS=--quick: no PCID)
-	@for name in $(if $(BENCH_HELP),,stock stripped size inet); do \
+	@for name in $(if $(BENCH_HELP),,stock stripped size inet $(if $(filter --quick,$(OPTIONS)),,qemu-pcid)); do \
 		rm -f build/unbuilt-$$name; \
 		$(MAKE) --no-print-directory $$name || touch build/unbuilt-$$name; \
 	done

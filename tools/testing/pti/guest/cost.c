@@ -22,7 +22,8 @@
  * has mapped.  That is for the end: for a second after the last event of perf is gone,
  * each switch of tasks takes longer.
  *
- * With "tcp" it sends a byte over the loopback network and one back, and nothing else.
+ * With "tcp" it sends a byte over the loopback network and one back, and nothing else;
+ * with "interrupt" it is interrupted, and nothing else.
  */
 #include <asm/ldt.h>
 #include <arpa/inet.h>
@@ -567,7 +568,7 @@ static void measure_all(bool more)
 int main(int argc, char **argv)
 {
 	const struct sched_param first = { .sched_priority = 1 };
-	bool more = false, prices = false, tcp = false;
+	bool more = false, prices = false, tcp = false, irq = false;
 	int i;
 
 	for (i = 1; i < argc; i++) {
@@ -581,8 +582,10 @@ int main(int argc, char **argv)
 			prices = true;
 		} else if (!strcmp(argv[i], "tcp")) {
 			tcp = true;
+		} else if (!strcmp(argv[i], "interrupt")) {
+			irq = true;
 		} else {
-			fprintf(stderr, "Usage: cost [marks] [more | prices | tcp]\n");
+			fprintf(stderr, "Usage: cost [marks] [more | prices | tcp | interrupt]\n");
 			return 2;
 		}
 	}
@@ -601,8 +604,10 @@ int main(int argc, char **argv)
 	measure_empty();
 	if (prices)
 		return measure_prices();
-	if (tcp)
-		/* One repetition of all may go a way of its own, some hundred instructions shorter. */
+	if (irq)
+		measure_interrupt();
+	else if (tcp)
+		/* One repetition of all may go a way of its own, some hundreds shorter. */
 		measure_rounds("socket-tcp" BITS, open_tcp, FEW_TCP);
 	else
 		measure_all(more);
