@@ -12,7 +12,7 @@ Usage: soak.sh [--load] [MODEL]
   MODEL      the machine, from models.txt (default: affected)
   --load     also under Debian's trinity, with memory short (guest/fuzz.sh,
              guest/pressure.sh), with 1000 NMIs a second over all CPUs, of which
-             they have to take a tenth at least, as the guest stands still at times
+             they have to take half at least, as the guest stands still at times
              and what it has not taken by the next is one with that; and
              what user mode can reach is compared from outside at random
              instants (audit.sh --beside), 10^4 times in 1200 s of the guest,
@@ -81,7 +81,7 @@ set --
 if [ "$load" ]; then
 	name=load-$model
 	rate=1000
-	nmis=$((seconds * rate / 10))
+	nmis=$((seconds * rate / 2))
 	# NMIs on all CPUs at once, not on the first alone; a disk of memory to swap to
 	append="pti=on apic_extnmi=all ramdisk_size=131072"
 	loops="$loops fuzz.sh:180 pressure.sh:90"
