@@ -121,7 +121,7 @@ new_kernel 1
 # suite ARGUMENT...: with that table; says how often the first row was run.
 suite()
 {
-	env -u LOGS -u PTI_SLOW BUILD="$tmp/bed/build" "$bed/suite.sh" --jobs 1 "$@" || return
+	env -u LOGS -u PTI_SLOW -u PTI_BEGUN BUILD="$tmp/bed/build" "$bed/suite.sh" --jobs 1 "$@" || return
 	echo "counted ran $(wc -l <"$tmp/bed/build/ran") times"
 }
 # shellcheck disable=SC2317 # demand calls it
@@ -183,8 +183,18 @@ END
 demand 1 "FAIL .* all cases: [2-9] s, the limit is 1 s" "all cases, that take too long" \
 	suite --whole-time 1
 demand 0 "^2 passed, 0 failed" "that have their time" suite --whole-time 60
+# built SECONDS ARGUMENT...: the same behind a build that began so many seconds ago.
+# shellcheck disable=SC2317 # demand calls it
+built()
+{
+	begun=$(($(date +%s) - $1))
+	shift
+	env -u LOGS -u PTI_SLOW PTI_BEGUN="$begun" BUILD="$tmp/bed/build" "$bed/suite.sh" --jobs 1 "$@"
+}
 demand 0 "^0 min .* s; with the build [1-9][0-9]* min" "what they took with the build is said" \
-	env -u LOGS -u PTI_SLOW PTI_BEGUN=1 BUILD="$tmp/bed/build" "$bed/suite.sh" --jobs 1
+	built 280 --whole-time 400
+demand 1 "FAIL .* the build and all cases: [0-9]* s, the limit is 120 s" \
+	"the build, that took too long" built 280 --whole-time 120
 demand 2 "not a number of seconds" "a time of theirs that is none" suite --whole-time 45m
 
 # A script that explains itself does so when asked.
