@@ -197,6 +197,12 @@ demand 1 "FAIL .* the build and all cases: [0-9]* s, the limit is 120 s" \
 	"the build, that took too long" built 280 --whole-time 120
 demand 2 "not a number of seconds" "a time of theirs that is none" suite --whole-time 45m
 
+# What "make test-long" has to build for a case is in the tables, not in its name.
+demand 0 "^qemu-pcid$" "the emulator of a case's model" "$here/suite.sh" --emulators --only 'stock*'
+demand 0 "^qemu-pcid$" "that of a host command's model" "$here/suite.sh" --emulators --only left-pcid
+demand 0 "^qemu-pcid$" "that of one that has its own" "$here/suite.sh" --emulators --only probe-test
+demand 0 "^only tcg$" "no other" sh -c "echo only \$('$here/suite.sh' --emulators --only kvm-nmi-amd-2-pti=on)"
+
 # A script that explains itself does so when asked.
 for script in $(cd "$here" && grep -l "^usage()" ./*.sh); do
 	demand 0 "^[A-Z]" "${script#./} --help" "$here/$script" --help

@@ -21,6 +21,8 @@ Usage: suite.sh [OPTION...]
   --image DIR      the kernel's directory (default: build)
   --jobs N         guests at a time (default: one more than processors, at most 3)
   --list           print the names and end
+  --emulators      print the emulators that they need and end: those of their models, of the models
+                   that a host command names, and of one in its options
 Exit status: 0 if nothing failed, 1 otherwise.
 
 A run of --long or --part that was interrupted goes on where it was, if there is no
@@ -37,7 +39,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-tag='' part='' only='' image=$build list='' again=''
+tag='' part='' only='' image=$build list='' emulators='' again=''
 part_time=$((3600 * ${PTI_SLOW:-1})) long_time=$((18000 * ${PTI_SLOW:-1}))
 whole_time=$((2700 * ${PTI_SLOW:-1}))
 # One more, as guests that wait for a timer or a debugger leave a processor idle.
@@ -47,6 +49,7 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--quick|--long) tag=${1#--}; shift; continue ;;
 	--list) list=1; shift; continue ;;
+	--emulators) list=1 emulators=1; shift; continue ;;
 	--again) again=1; shift; continue ;;
 	--help|-h) usage; exit ;;
 	--*) [ $# -ge 2 ] || die "$1 needs a value" ;;
@@ -228,6 +231,18 @@ done
 set +f
 total=$(wc -l <"$work/cases")
 [ "$total" -gt 0 ] || die "there is no such case"
+if [ "$emulators" ]; then
+	rows "$here/models.txt" | tr -d ' \t' | awk -F'[|]' '
+		FILENAME == "-" { emulator[$1] = $2; next }
+		{
+			split($0, field, "\t")
+			n = split(field[2] " " field[5] " " field[6], word, /[ =]+/)
+			for (i = 1; i <= n; i++)
+				if (word[i] in emulator)
+					print emulator[word[i]]
+		}' - "$work/cases" | sort -u
+	exit
+fi
 if [ "$list" ]; then
 	cut -f1 "$work/cases"
 	exit

@@ -68,11 +68,12 @@ test: test-kernels initramfs ## run all tests
 	@$(BED)/suite.sh $(if $(CASE),--only '$(CASE)')
 
 # The part's name is looked at before anything is built. Soak and load have a kernel of
-# their own; a case that needs the emulator of "make qemu-pcid" has a name that tells.
+# their own; whether the emulator of "make qemu-pcid" is needed, the tables tell.
 SOAK = $(filter soak% load%,$(or $(PART),$(CASE)))
-QEMU = $(filter qemu sweep load-qemu,$(PART))$(foreach name,qemu sweep- probe,$(findstring $(name),$(CASE)))
+QEMU = $(if $(filter test-long,$(MAKECMDGOALS)),$(if $(CASE)$(PART),$(filter qemu-pcid,$(shell \
+	$(BED)/suite.sh --emulators $(if $(CASE),--only '$(CASE)',--part '$(PART)') 2>/dev/null)),all))
 LONG_NEEDS = $(if $(SOAK),,kernel stock stripped size kunit-kernel corners-kernel stock-corners) $(if $(SOAK)$(if $(PART)$(CASE),,all),debug-kernel) \
-	$(if $(strip $(QEMU))$(if $(PART)$(CASE),,all),qemu-pcid)
+	$(if $(QEMU),qemu-pcid)
 
 part-options:
 	@$(if $(PART),$(BED)/suite.sh --list --part '$(PART)' >/dev/null)
