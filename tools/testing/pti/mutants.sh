@@ -8,8 +8,11 @@
 #
 #	Caught-by: CASE		name of a case of cases.txt, or a pattern for several;
 #				can be repeated: each has to fail
-#	Says: REGEXP		what the failing cases print; can be repeated: each has
-#				to be printed by one of them, and each prints one
+#	Says: REGEXP		what the failing cases print, and do not print without the mutant; can
+#				be repeated: each has to be printed by one of them, and each
+#				prints one. That a program of a guest failed is the suite's word,
+#				and not the case's
+#	Still: REGEXP		what one of them prints all the same, as without the mutant
 #	Where: kernel		the patch is for the kernel tree of the series (default)
 #	Where: repository	the patch is for this repository
 #	Kernel: kunit		the case needs the kernel that has tests in it
@@ -126,6 +129,19 @@ repository_copy()
 	done
 }
 
+# words CASE OUTPUT LOGS: what cases say themselves. Where a guest's run has ended badly, the
+# suite has a line for each of its programs, whatever that said, and counts and lists them.
+words()
+{
+	# The suite shows the end of what a case says; its log has all of it.
+	set +f
+	{
+		sed -e '/^\[ *[0-9]*\/[0-9]*\] /d' -e '/^Failed:$/,$d' -e '/^[0-9]* min [0-9]* s;/,$d' "$2"
+		cat "$3"/suite/$1.log 2>/dev/null
+	} | tr -d '\r\000'
+	set -f
+}
+
 # judge NAME PATCH: 0 if the named case fails with what it has to say.
 judge()
 {
@@ -181,12 +197,22 @@ judge()
 	for case in $caught_by; do
 		mark=$state/done/green-$(printf %s "$variant$case" | tr -c 'A-Za-z0-9.=-' _)-$tests
 		if [ ! -e "$mark" ]; then
-			run "$here/suite.sh" --image "$green" --only "$case" || {
+			rc=0
+			run "$here/suite.sh" --image "$green" --only "$case" >"$tmp/suite" 2>&1 || rc=$?
+			cat "$tmp/suite"
+			[ "$rc" = 0 ] || {
 				echo "the case fails without the mutant, or there is none: $case"
 				return 1
 			}
-			: >"$mark"
+			words "$case" "$tmp/suite" "$logs" >"$mark.new"
+			mv "$mark.new" "$mark"
 		fi
+		while IFS= read -r says; do
+			! grep -q -e "$says" "$mark" || {
+				echo "the case says \"$says\" without the mutant, too: $case"
+				return 1
+			}
+		done <"$tmp/says"
 		rc=0
 		run env CCACHE_DIR="${CCACHE_DIR:-$build/ccache}" BUILD="$beside" PTI_SOURCE="$sources" \
 			"$suite" --image "$image" --only "$case" >"$tmp/suite" 2>&1 || rc=$?
@@ -196,17 +222,14 @@ judge()
 		0) echo "the case passed: $case"; return 1 ;;
 		*) echo "the case could not be run: $case"; return 1 ;;
 		esac
-		# The suite shows the end of what a case says; its log has all of it.
-		set +f
-		cat "$tmp/suite" "${LOGS:-$beside/logs}"/suite/$case.log 2>/dev/null |
-			tr -d '\r\000' >"$tmp/case"
-		set -f
+		words "$case" "$tmp/suite" "${LOGS:-$beside/logs}" >"$tmp/case"
 		grep -q -f "$tmp/says" "$tmp/case" || {
 			echo "the case failed, but said nothing that it has to: $case"
 			return 1
 		}
 		cat "$tmp/case" >>"$tmp/said"
 	done
+	[ "$by" ] || field "$2" Still >>"$tmp/says"
 	while IFS= read -r says; do
 		grep -q -e "$says" "$tmp/said" || {
 			echo "the case failed, but without saying \"$says\""
