@@ -151,7 +151,7 @@ limits()
 			modes["cost-pcid"] = modes["cost-pcid-more"] = modes["cost-pcid-qemu"] = \
 				" nopti pti=on noinvpcid "
 			modes["exposure"] = " pti=on pti=auto "
-			modes["growth"] = " - "
+			modes["growth"] = modes["growth-over-stock"] = " - "
 			modes["flushes"] = " locked memory "
 		}
 		{
