@@ -20,7 +20,6 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
-#include <linux/spinlock.h>
 
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
@@ -39,12 +38,9 @@
 /* The policy table may be gone when these are exposed. */
 static struct pti_runtime pti_runtime_rows[PTI_NR_RUNTIME_ROWS] __ro_after_init;
 
-/* How many need a row that is exposed on all CPUs or on none. */
+/* How many need a run-time row, which is exposed on all CPUs or on none; and the leaves. */
 static unsigned int pti_users[PTI_NR_RUNTIME_ROWS];
 static DEFINE_MUTEX(pti_users_lock);
-
-/* Serialises changes of the leaves of run-time rows; taken with preemption off. */
-static DEFINE_RAW_SPINLOCK(pti_lock);
 
 /**
  * pti_row_is_per_cpu() - does a row mean other pages on each CPU?
@@ -458,7 +454,10 @@ void __init pti_init(void)
 	pti_report(bytes);
 }
 
-/* Show pages of a run-time row, which the kernel maps by 4 KiB leaves; or hide them again. */
+/*
+ * Show pages of a run-time row, as far as the kernel maps them, by 4 KiB leaves; or hide
+ * them again. The page tables were made at boot, so this cannot fail for want of memory.
+ */
 VISIBLE_IF_KUNIT void pti_change_pages(pgd_t *root, const struct pti_runtime *row,
 				       unsigned long addr, unsigned long end, bool show)
 {
@@ -469,6 +468,8 @@ VISIBLE_IF_KUNIT void pti_change_pages(pgd_t *root, const struct pti_runtime *ro
 	for (; addr < end; addr += PAGE_SIZE) {
 		upte = pti_lookup_user(root, addr, &ulevel);
 		kpte = pti_lookup_kernel(root, addr, &klevel);
+		if (show && kpte && !(pte_flags(*kpte) & _PAGE_PRESENT))
+			continue;
 		if (WARN_ONCE(!upte || ulevel != PG_LEVEL_4K ||
 			      (show && (!pte_none(*upte) || !kpte || klevel != PG_LEVEL_4K ||
 					!pti_may_show(*kpte, klevel, row->prot))),
@@ -480,78 +481,21 @@ VISIBLE_IF_KUNIT void pti_change_pages(pgd_t *root, const struct pti_runtime *ro
 	}
 }
 
-/*
- * Change the leaves of a range of a run-time row. The tables have neighbours of
- * the row in them, and those of other CPUs: what is outside of it stays as it is.
- */
-static void pti_change(enum pti_runtime_row nr, void *addr, size_t size, bool show)
-{
-	const struct pti_runtime *row = &pti_runtime_rows[nr];
-	unsigned long start = (unsigned long)addr;
-	unsigned long end = start + size;
-	unsigned long flags, offset, at = start - CPU_ENTRY_AREA_PER_CPU;
-
-	/* Areas lie one behind the other; where one is that no CPU has, nothing is mapped. */
-	offset = at % CPU_ENTRY_AREA_SIZE - row->start;
-	if (WARN_ONCE(at >= CPU_ENTRY_AREA_MAP_SIZE || offset > row->size ||
-		      size > row->size - offset,
-		      "PTI: row %s: %lx-%lx is outside of it\n", row->name, start, end))
-		return;
-
-	raw_spin_lock_irqsave(&pti_lock, flags);
-	pti_change_pages(swapper_pg_dir, row, start, end, show);
-	raw_spin_unlock_irqrestore(&pti_lock, flags);
-}
-
-/**
- * pti_expose() - add pages of a run-time row to all user page tables
- * @row: which row
- * @addr: page-aligned address, mapped in the kernel as the row says
- * @size: in bytes, whole pages
- *
- * The page tables were made at boot, so this cannot fail for want of memory. A
- * page that the kernel maps otherwise, or that is exposed already, is left out
- * with a warning; so is a range that is not inside the row on one CPU.
- *
- * Context: any but NMI.
- */
-void pti_expose(enum pti_runtime_row row, void *addr, size_t size)
-{
-	if (cpu_feature_enabled(X86_FEATURE_PTI))
-		pti_change(row, addr, size, true);
-}
-
-/**
- * pti_conceal() - take pages of a run-time row out of all user page tables
- * @row: which row
- * @addr: page-aligned address
- * @size: in bytes, whole pages
- *
- * Never allocates and never fails; a page that is not exposed is passed over. A
- * range that would not be inside the row on any CPU is left alone, with a warning.
- * The caller then unmaps the pages in the kernel page table, flushes that range
- * of kernel addresses on all CPUs, which drops the global leaf in every PCID,
- * and only then frees them.
- *
- * Context: any but NMI.
- */
-void pti_conceal(enum pti_runtime_row row, void *addr, size_t size)
-{
-	if (cpu_feature_enabled(X86_FEATURE_PTI))
-		pti_change(row, addr, size, false);
-}
-
 /* One more user of a row, or one less: the first and the last change it on each CPU. */
 static void pti_count_user(enum pti_runtime_row nr, bool more)
 {
 	const struct pti_runtime *row = &pti_runtime_rows[nr];
+	unsigned long start;
 	int cpu;
+
+	if (!cpu_feature_enabled(X86_FEATURE_PTI))
+		return;
 
 	mutex_lock(&pti_users_lock);
 	if (more ? !pti_users[nr]++ : !--pti_users[nr]) {
 		for_each_possible_cpu(cpu) {
-			pti_change(nr, (void *)get_cpu_entry_area(cpu) + row->start, row->size,
-				   more);
+			start = (unsigned long)get_cpu_entry_area(cpu) + row->start;
+			pti_change_pages(swapper_pg_dir, row, start, start + row->size, more);
 			/* Ahead of the first task that has one there is nothing to forget. */
 			if (nr == PTI_IO_BITMAP)
 				pti_forget_io_bitmap(cpu);
@@ -564,16 +508,16 @@ static void pti_count_user(enum pti_runtime_row nr, bool more)
 
 /**
  * pti_use() - a task or an event needs a run-time row
- * @row: which row; its pages are mapped in the kernel as long as it runs
+ * @row: which row; what the kernel maps of it stays mapped as long as it runs
  *
- * The first one to need it has it exposed on all CPUs.
+ * The first one to need it has it exposed on all CPUs. A page that is exposed already, or
+ * that the kernel maps otherwise than the row has it, is left out with a warning.
  *
  * Context: process, may sleep.
  */
 void pti_use(enum pti_runtime_row row)
 {
-	if (cpu_feature_enabled(X86_FEATURE_PTI))
-		pti_count_user(row, true);
+	pti_count_user(row, true);
 }
 
 /**
@@ -586,8 +530,7 @@ void pti_use(enum pti_runtime_row row)
  */
 void pti_unuse(enum pti_runtime_row row)
 {
-	if (cpu_feature_enabled(X86_FEATURE_PTI))
-		pti_count_user(row, false);
+	pti_count_user(row, false);
 }
 
 /* noinline: code of boot time in a function that stays would stay with it. */

@@ -15,6 +15,7 @@
 #include <linux/processor.h>
 
 #include <asm/cpu_entry_area.h>
+#include <asm/intel_ds.h>
 #include <asm/pti.h>
 #include <asm/pti_ldt.h>
 #include <asm/sections.h>
@@ -24,12 +25,20 @@
 
 const struct pti_row pti_rows[] __pti_bootconst = {
 	/* Run-time rows come first: their place is enum pti_runtime_row. */
-	[PTI_DS_BUFFERS] = {
-		.name	= "ds_buffers",
-		.reason	= "BTS and PEBS records are stored in user mode too",
+	[PTI_BTS_BUFFER] = {
+		.name	= "bts_buffer",
+		.reason	= "BTS records are stored in user mode too",
 		.where	= PTI_AT_CEA,
-		.start	= offsetof(struct cpu_entry_area, cpu_debug_buffers),
-		.size	= sizeof_field(struct cpu_entry_area, cpu_debug_buffers),
+		.start	= offsetof(struct cpu_entry_area, cpu_debug_buffers.bts_buffer),
+		.size	= BTS_BUFFER_SIZE,
+		.flags	= PTI_WRITE | PTI_RUNTIME,
+	},
+	[PTI_PEBS_BUFFER] = {
+		.name	= "pebs_buffer",
+		.reason	= "PEBS records are stored in user mode too",
+		.where	= PTI_AT_CEA,
+		.start	= offsetof(struct cpu_entry_area, cpu_debug_buffers.pebs_buffer),
+		.size	= PEBS_BUFFER_SIZE,
 		.flags	= PTI_WRITE | PTI_RUNTIME,
 	},
 	[PTI_DEBUG_STORE] = {

@@ -33,7 +33,7 @@ enum pti_where {
 
 /* When a row is mapped. Without any of these: at boot, and it must be there. */
 #define PTI_IF_MAPPED	BIT(4)	/* at boot, where the kernel maps it */
-#define PTI_RUNTIME	BIT(5)	/* by pti_expose() and pti_conceal(); at PTI_AT_CEA, of a @size */
+#define PTI_RUNTIME	BIT(5)	/* by pti_use() and pti_unuse(); at PTI_AT_CEA, of a @size */
 #define PTI_WITH_LDT	BIT(6)	/* by pti_ldt.c, for an mm that has an LDT, in its own root */
 
 /* Frames that another row shows too: they count in its pages, not in totals. */
@@ -118,8 +118,8 @@ static inline bool pti_test_no_memory(void)
 #endif
 
 /*
- * For pti_test.c: parts of pti_init(), pti_expose() and pti_conceal(), on a root of
- * its own, which nothing else changes.
+ * For pti_test.c: parts of pti_init(), pti_use() and pti_unuse(), on a root of its own,
+ * which nothing else changes.
  */
 #if IS_ENABLED(CONFIG_KUNIT)
 void *pti_new_table(void);

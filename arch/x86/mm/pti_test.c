@@ -593,7 +593,7 @@ static void __init runtime_rows(struct kunit *test)
 	pti_change_pages(f->root, r, page[1], page[1], true);
 	KUNIT_EXPECT_EQ(test, user_leaves(test), 0);
 
-	/* Warnings: one that is there, one that differs, one that is not mapped. */
+	/* Warnings: one that is there, one that differs. One that is not mapped is passed over. */
 	pti_change_pages(f->root, r, page[1], page[2], true);
 	set_kernel(test, page[1], PG_LEVEL_4K, FRAME(7) | LEAF_RWG);
 	set_kernel(test, page[3], PG_LEVEL_4K, FRAME(3) | LEAF_RG);
@@ -617,46 +617,41 @@ static void __init runtime_rows(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f->made, f->limit);
 }
 
-/* The interface of that, with a row and page tables that are in use. */
-static void __init expose_and_conceal(struct kunit *test)
+/* The interface of that, with rows of which the kernel maps one page, the last of CPU 0. */
+static void __init use_of_a_page(struct kunit *test)
 {
-	const struct pti_row *row = &pti_rows[PTI_DS_BUFFERS];
-	unsigned long page = pti_row_range(row, 0).end - PAGE_SIZE;
-	unsigned int level;
+	static const enum pti_runtime_row rows[] = { PTI_BTS_BUFFER, PTI_PEBS_BUFFER };
+	unsigned int i, level;
+	unsigned long page;
 	pteval_t flags;
 	pte_t *kernel;
 
-	if (!boot_cpu_has(X86_FEATURE_PTI))
-		kunit_skip(test, "isolation is off");
+	if (!boot_cpu_has(X86_FEATURE_PTI) || boot_cpu_data.x86_vendor != X86_VENDOR_INTEL)
+		kunit_skip(test, "isolation is off, or the CPU is not Intel's");
 
-	KUNIT_ASSERT_NULL(test, pti_user_leaf(page));
-	cea_set_pte((void *)page, __pa(new_pages(test, 0)), PAGE_KERNEL);
-	kernel = lookup_address(page, &level);
-	KUNIT_ASSERT_NOT_NULL(test, kernel);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct pti_row *row = &pti_rows[rows[i]];
 
-	pti_expose(PTI_DS_BUFFERS, (void *)page, PAGE_SIZE);
-	KUNIT_EXPECT_NOT_NULL(test, pti_user_leaf(page));
-	KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0, &flags), 1);
-	KUNIT_EXPECT_EQ(test, flags, pte_flags(*kernel));
-	if (pti_user_leaf(page))
-		KUNIT_EXPECT_EQ(test, pte_val(*pti_user_leaf(page)), pte_val(*kernel));
+		page = pti_row_range(row, 0).end - PAGE_SIZE;
+		KUNIT_ASSERT_NULL(test, pti_user_leaf(page));
+		cea_set_pte((void *)page, __pa(new_pages(test, 0)), PAGE_KERNEL);
+		kernel = lookup_address(page, &level);
+		KUNIT_ASSERT_NOT_NULL(test, kernel);
 
-	pti_conceal(PTI_DS_BUFFERS, (void *)page, PAGE_SIZE);
-	KUNIT_EXPECT_NULL(test, pti_user_leaf(page));
-	KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0, &flags), 0);
+		pti_use(rows[i]);
+		KUNIT_EXPECT_NOT_NULL(test, pti_user_leaf(page));
+		KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0, &flags), 1);
+		KUNIT_EXPECT_EQ(test, flags, pte_flags(*kernel));
+		if (pti_user_leaf(page))
+			KUNIT_EXPECT_EQ(test, pte_val(*pti_user_leaf(page)), pte_val(*kernel));
 
-	/* A warning: one page of the row, and one of its neighbour. */
-	pti_expose(PTI_DS_BUFFERS, (void *)page, 2 * PAGE_SIZE);
-	KUNIT_EXPECT_NULL(test, pti_user_leaf(page));
-	/* And of another row, which has it exposed. */
-	page = (unsigned long)&get_cpu_entry_area(0)->tss;
-	KUNIT_ASSERT_NOT_NULL(test, pti_user_leaf(page));
-	pti_conceal(PTI_DS_BUFFERS, (void *)page, PAGE_SIZE);
-	KUNIT_EXPECT_NOT_NULL(test, pti_user_leaf(page));
-	page = pti_row_range(row, 0).end - PAGE_SIZE;
+		pti_unuse(rows[i]);
+		KUNIT_EXPECT_NULL(test, pti_user_leaf(page));
+		KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0, &flags), 0);
 
-	cea_set_pte((void *)page, 0, PAGE_NONE);
-	flush_tlb_kernel_range(page, page + PAGE_SIZE);
+		cea_set_pte((void *)page, 0, PAGE_NONE);
+		flush_tlb_kernel_range(page, page + PAGE_SIZE);
+	}
 }
 
 /*
@@ -732,11 +727,12 @@ static void __init end_event(struct perf_event *event)
 	event->destroy(event);
 }
 
-/* What the user page tables of all CPUs have of the debug store: pages of one CPU. */
-static void __init expect_debug_store(struct kunit *test, size_t buffers)
+/* The user page tables of all CPUs have these buffers, and the debug store for either. */
+static void __init expect_debug_store(struct kunit *test, bool bts, bool pebs)
 {
-	expect_row(test, PTI_DS_BUFFERS, buffers);
-	expect_row(test, PTI_DEBUG_STORE, buffers ? sizeof(struct debug_store) : 0);
+	expect_row(test, PTI_BTS_BUFFER, bts ? BTS_BUFFER_SIZE : 0);
+	expect_row(test, PTI_PEBS_BUFFER, pebs ? PEBS_BUFFER_SIZE : 0);
+	expect_row(test, PTI_DEBUG_STORE, bts || pebs ? sizeof(struct debug_store) : 0);
 }
 
 /*
@@ -747,7 +743,6 @@ static void __init expect_debug_store(struct kunit *test, size_t buffers)
  */
 static void __init debug_store(struct kunit *test)
 {
-	const size_t one = BTS_BUFFER_SIZE, both = sizeof(struct debug_store_buffers);
 	struct perf_event *plain, *precise, *another, *branches;
 	struct x86_pmu was = x86_pmu;
 
@@ -768,21 +763,21 @@ static void __init debug_store(struct kunit *test)
 
 	plain = new_event(test, 0, 1000);
 	KUNIT_EXPECT_TRUE(test, x86_pmu.bts_active && x86_pmu.pebs_active);
-	expect_debug_store(test, 0);
+	expect_debug_store(test, false, false);
 
 	precise = new_event(test, 2, 1000);
-	expect_debug_store(test, one);
+	expect_debug_store(test, false, true);
 	branches = new_event(test, 0, 1);
-	expect_debug_store(test, both);
+	expect_debug_store(test, true, true);
 	another = new_event(test, 1, 1000);
 	end_event(precise);
-	expect_debug_store(test, both);
-	end_event(branches);
-	expect_debug_store(test, one);
-	end_event(plain);
-	expect_debug_store(test, one);
+	expect_debug_store(test, true, true);
 	end_event(another);
-	expect_debug_store(test, 0);
+	expect_debug_store(test, true, false);
+	end_event(plain);
+	expect_debug_store(test, true, false);
+	end_event(branches);
+	expect_debug_store(test, false, false);
 	KUNIT_EXPECT_NULL(test, per_cpu(cpu_hw_events, 0).ds);
 
 	x86_pmu = was;
@@ -895,7 +890,7 @@ static struct kunit_case __refdata mapper_cases[] = {
 	KUNIT_CASE(bad_ranges),
 	KUNIT_CASE(upper_levels),
 	KUNIT_CASE(runtime_rows),
-	KUNIT_CASE(expose_and_conceal),
+	KUNIT_CASE(use_of_a_page),
 	KUNIT_CASE(debug_store),
 	KUNIT_CASE(counted_row),
 	KUNIT_CASE(misaligned_pair),

@@ -8,38 +8,16 @@
  * the buffers of a kind are in the user page tables as long as there are events of that
  * kind, and the page that says where buffers are as long as there are any.
  */
-#include <linux/cpumask.h>
-#include <linux/mutex.h>
 #include <linux/perf_event.h>
 
-#include <asm/cpu_entry_area.h>
-#include <asm/cpufeature.h>
-#include <asm/intel_ds.h>
 #include <asm/pti.h>
-#include <asm/tlbflush.h>
 
 #include "../perf_event.h"
 #include "../pti_ds.h"
 
-/* Events that have records of BTS [0] or PEBS [1]; under the lock. */
-static unsigned int pti_ds_events[2];
-static DEFINE_MUTEX(pti_ds_lock);
-
-/* perf has the same buffers on each CPU, online or not. */
-static void pti_ds_show(bool pebs, bool show)
+static enum pti_runtime_row pti_ds_buffer(const struct perf_event *event)
 {
-	size_t size = pebs ? x86_pmu.pebs_buffer_size : BTS_BUFFER_SIZE;
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		struct debug_store_buffers *ds = &get_cpu_entry_area(cpu)->cpu_debug_buffers;
-		void *buffer = pebs ? ds->pebs_buffer : ds->bts_buffer;
-
-		if (show)
-			pti_expose(PTI_DS_BUFFERS, buffer, size);
-		else
-			pti_conceal(PTI_DS_BUFFERS, buffer, size);
-	}
+	return event->attr.precise_ip ? PTI_PEBS_BUFFER : PTI_BTS_BUFFER;
 }
 
 /**
@@ -50,20 +28,15 @@ static void pti_ds_show(bool pebs, bool show)
  */
 void pti_ds_get(struct perf_event *event)
 {
-	/* No event can become one of BTS later: intel_pmu_check_period() refuses. */
-	bool pebs = event->attr.precise_ip && x86_pmu.pebs_active;
-
-	if (!cpu_feature_enabled(X86_FEATURE_PTI) ||
-	    (!pebs && !(x86_pmu.bts_active && intel_pmu_has_bts(event))))
-		return;
-
-	event->hw.flags |= PERF_X86_EVENT_DEBUG_STORE;
-	mutex_lock(&pti_ds_lock);
-	if (!pti_ds_events[pebs]++) {
+	/*
+	 * Without PEBS no event is precise: x86_pmu_hw_config() refuses. And none can become
+	 * one of BTS later, as intel_pmu_check_period() does.
+	 */
+	if (event->attr.precise_ip || (x86_pmu.bts_active && intel_pmu_has_bts(event))) {
+		event->hw.flags |= PERF_X86_EVENT_DEBUG_STORE;
 		pti_use(PTI_DEBUG_STORE);
-		pti_ds_show(pebs, true);
+		pti_use(pti_ds_buffer(event));
 	}
-	mutex_unlock(&pti_ds_lock);
 }
 
 /**
@@ -76,16 +49,8 @@ void pti_ds_get(struct perf_event *event)
  */
 void pti_ds_put(struct perf_event *event)
 {
-	bool pebs = event->attr.precise_ip;
-
-	if (!(event->hw.flags & PERF_X86_EVENT_DEBUG_STORE))
-		return;
-
-	mutex_lock(&pti_ds_lock);
-	if (!--pti_ds_events[pebs]) {
-		pti_ds_show(pebs, false);
-		flush_tlb_all();
+	if (event->hw.flags & PERF_X86_EVENT_DEBUG_STORE) {
+		pti_unuse(pti_ds_buffer(event));
 		pti_unuse(PTI_DEBUG_STORE);
 	}
-	mutex_unlock(&pti_ds_lock);
 }

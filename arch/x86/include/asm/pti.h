@@ -48,13 +48,15 @@
 
 /**
  * enum pti_runtime_row - rows of the exposure that come and go
- * @PTI_DS_BUFFERS: BTS and PEBS buffers in a CPU's cpu_entry_area
+ * @PTI_BTS_BUFFER: records of branches in a CPU's cpu_entry_area
+ * @PTI_PEBS_BUFFER: records of events likewise
  * @PTI_DEBUG_STORE: what says where those are
  * @PTI_IO_BITMAP: the I/O bitmap behind a CPU's TSS
  * @PTI_NR_RUNTIME_ROWS: how many there are
  */
 enum pti_runtime_row {
-	PTI_DS_BUFFERS,
+	PTI_BTS_BUFFER,
+	PTI_PEBS_BUFFER,
 	PTI_DEBUG_STORE,
 #ifdef CONFIG_X86_IOPL_IOPERM
 	PTI_IO_BITMAP,
@@ -76,8 +78,6 @@ extern bool pti_heads;
 
 void pti_decide(void);
 void pti_init(void);
-void pti_expose(enum pti_runtime_row row, void *addr, size_t size);
-void pti_conceal(enum pti_runtime_row row, void *addr, size_t size);
 void pti_use(enum pti_runtime_row row);
 void pti_unuse(enum pti_runtime_row row);
 bool pti_may_be_global(unsigned long addr);
@@ -90,8 +90,6 @@ void pti_enable_lam(unsigned long lam);
 
 static inline void pti_decide(void) { }
 static inline void pti_init(void) { }
-static inline void pti_expose(enum pti_runtime_row row, void *addr, size_t size) { }
-static inline void pti_conceal(enum pti_runtime_row row, void *addr, size_t size) { }
 static inline void pti_use(enum pti_runtime_row row) { }
 static inline void pti_unuse(enum pti_runtime_row row) { }
 static inline void pti_enable_lam(unsigned long lam) { }
