@@ -7,6 +7,7 @@
  *
  *   TO_KERNEL_CR3			entry, where isolation is known to be on
  *   TO_USER_CR3			exit, where isolation is known to be on
+ *   SWITCH_TO_KERNEL_CR3		TO_KERNEL_CR3, as an alternative
  *   SWITCH_TO_KERNEL_CR3_IF_LDT	an alternative, on the exit to a stack segment of an LDT
  *   SWITCH_TO_USER_CR3			back from there, as an alternative
  *   FENCE_OR_JMP			instead of FENCE_SWAPGS_USER_ENTRY
@@ -190,7 +191,8 @@
  * vol. 3, "Serializing Instructions"), and so stands in for the fence.
  *
  * The fence is as long as the jump: a NOP behind it would be an instruction that the base
- * has not. A segment override does nothing to it (APM vol. 3, "Instruction Prefixes").
+ * has not. A segment override does nothing to it, which has no operand in memory (SDM
+ * vol. 2, 2.1.1).
  */
 .macro LFENCE_LIKE_JMP
 	.byte	CS_PREFIX, CS_PREFIX

@@ -241,7 +241,7 @@ void __init pti_switch_save(void)
 	}
 }
 
-/* Where the base has nothing stands padding, which is one instruction. */
+/* Where the base has nothing stands padding, which is to be one instruction. */
 static void __init pti_site_skip(const struct pti_site *site, u8 *text)
 {
 	static const u8 lfence[] __initconst = { 0x2e, 0x2e, 0x0f, 0xae, 0xe8 };

@@ -181,7 +181,7 @@ rc=0
 check --every-cr3 --mutants "$tmp/few" "$vmlinux" >"$tmp/out" || rc=$?
 if [ $rc != 1 ] || grep -q '^NO ROW drops.* isolated_SYSCALL_64' "$tmp/out" ||
    ! grep '^NO ROW doubles the CR3 write at isolated_SYSCALL_64' "$tmp/out" ||
-   ! grep '^NO ROW drops the CR3 write at error_entry' "$tmp/out"; then
+   ! grep '^NO ROW drops the CR3 write at isolated_error_entry' "$tmp/out"; then
 	cat "$tmp/out"
 	echo "$me: ended with $rc, or did not say which CR3 writes have no rows"
 	exit 1
