@@ -187,6 +187,7 @@ VISIBLE_IF_KUNIT struct pti_runtime __pti_boot pti_runtime_of(const struct pti_r
 		.start	= row->start,
 		.size	= row->size,
 		.prot	= pti_row_prot(row),
+		.if_mapped = row->flags & PTI_IF_MAPPED,
 	};
 }
 
@@ -455,8 +456,8 @@ void __init pti_init(void)
 }
 
 /*
- * Show pages of a run-time row, as far as the kernel maps them, by 4 KiB leaves; or hide
- * them again. The page tables were made at boot, so this cannot fail for want of memory.
+ * Show pages of a run-time row, which the kernel maps by 4 KiB leaves; or hide them again.
+ * The page tables were made at boot, so this cannot fail for want of memory.
  */
 VISIBLE_IF_KUNIT void pti_change_pages(pgd_t *root, const struct pti_runtime *row,
 				       unsigned long addr, unsigned long end, bool show)
@@ -468,7 +469,8 @@ VISIBLE_IF_KUNIT void pti_change_pages(pgd_t *root, const struct pti_runtime *ro
 	for (; addr < end; addr += PAGE_SIZE) {
 		upte = pti_lookup_user(root, addr, &ulevel);
 		kpte = pti_lookup_kernel(root, addr, &klevel);
-		if (show && kpte && !(pte_flags(*kpte) & _PAGE_PRESENT))
+		if (show && row->if_mapped && upte && pte_none(*upte) &&
+		    kpte && !(pte_flags(*kpte) & _PAGE_PRESENT))
 			continue;
 		if (WARN_ONCE(!upte || ulevel != PG_LEVEL_4K ||
 			      (show && (!pte_none(*upte) || !kpte || klevel != PG_LEVEL_4K ||

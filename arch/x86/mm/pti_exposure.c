@@ -39,7 +39,8 @@ const struct pti_row pti_rows[] __pti_bootconst = {
 		.where	= PTI_AT_CEA,
 		.start	= offsetof(struct cpu_entry_area, cpu_debug_buffers.pebs_buffer),
 		.size	= PEBS_BUFFER_SIZE,
-		.flags	= PTI_WRITE | PTI_RUNTIME,
+		/* The first CPUs that have PEBS get one page. */
+		.flags	= PTI_WRITE | PTI_RUNTIME | PTI_IF_MAPPED,
 	},
 	[PTI_DEBUG_STORE] = {
 		.name	= "debug_store",

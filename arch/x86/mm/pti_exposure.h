@@ -32,7 +32,7 @@ enum pti_where {
 #define PTI_GLOBAL	BIT(3)	/* the kernel's leaf is global, so this is */
 
 /* When a row is mapped. Without any of these: at boot, and it must be there. */
-#define PTI_IF_MAPPED	BIT(4)	/* at boot, where the kernel maps it */
+#define PTI_IF_MAPPED	BIT(4)	/* where the kernel maps it; at boot, or by pti_use() */
 #define PTI_RUNTIME	BIT(5)	/* by pti_use() and pti_unuse(); at PTI_AT_CEA, of a @size */
 #define PTI_WITH_LDT	BIT(6)	/* by pti_ldt.c, for an mm that has an LDT, in its own root */
 
@@ -66,12 +66,14 @@ struct pti_row {
  * @start: likewise, in the cpu_entry_area of each CPU
  * @size: likewise
  * @prot: flags of its leaves
+ * @if_mapped: the kernel need not map all of it
  */
 struct pti_runtime {
 	const char	*name;
 	unsigned long	start;
 	unsigned long	size;
 	pteval_t	prot;
+	bool		if_mapped;
 };
 
 /*

@@ -593,7 +593,7 @@ static void __init runtime_rows(struct kunit *test)
 	pti_change_pages(f->root, r, page[1], page[1], true);
 	KUNIT_EXPECT_EQ(test, user_leaves(test), 0);
 
-	/* Warnings: one that is there, one that differs. One that is not mapped is passed over. */
+	/* Warnings: one that is there, one that differs, one that is not mapped. */
 	pti_change_pages(f->root, r, page[1], page[2], true);
 	set_kernel(test, page[1], PG_LEVEL_4K, FRAME(7) | LEAF_RWG);
 	set_kernel(test, page[3], PG_LEVEL_4K, FRAME(3) | LEAF_RG);
@@ -617,41 +617,40 @@ static void __init runtime_rows(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f->made, f->limit);
 }
 
-/* The interface of that, with rows of which the kernel maps one page, the last of CPU 0. */
+/* The interface of that, with a row of which the kernel maps one page, the last of CPU 0. */
 static void __init use_of_a_page(struct kunit *test)
 {
-	static const enum pti_runtime_row rows[] = { PTI_BTS_BUFFER, PTI_PEBS_BUFFER };
-	unsigned int i, level;
-	unsigned long page;
+	const struct pti_row *row = &pti_rows[PTI_PEBS_BUFFER];
+	unsigned long page = pti_row_range(row, 0).end - PAGE_SIZE;
+	unsigned int level;
 	pteval_t flags;
 	pte_t *kernel;
 
 	if (!boot_cpu_has(X86_FEATURE_PTI) || boot_cpu_data.x86_vendor != X86_VENDOR_INTEL)
 		kunit_skip(test, "isolation is off, or the CPU is not Intel's");
+	if (x86_pmu.handle_irq)
+		kunit_skip(test, "perf has a PMU, and may have buffers");
 
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct pti_row *row = &pti_rows[rows[i]];
+	KUNIT_ASSERT_NULL(test, pti_user_leaf(page));
+	kernel = lookup_address(page, &level);
+	KUNIT_ASSERT_NOT_NULL(test, kernel);
+	KUNIT_ASSERT_EQ(test, level, PG_LEVEL_4K);
+	KUNIT_ASSERT_FALSE(test, pte_flags(*kernel) & _PAGE_PRESENT);
+	cea_set_pte((void *)page, __pa(new_pages(test, 0)), PAGE_KERNEL);
 
-		page = pti_row_range(row, 0).end - PAGE_SIZE;
-		KUNIT_ASSERT_NULL(test, pti_user_leaf(page));
-		cea_set_pte((void *)page, __pa(new_pages(test, 0)), PAGE_KERNEL);
-		kernel = lookup_address(page, &level);
-		KUNIT_ASSERT_NOT_NULL(test, kernel);
+	pti_use(PTI_PEBS_BUFFER);
+	KUNIT_EXPECT_NOT_NULL(test, pti_user_leaf(page));
+	KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0, &flags), 1);
+	KUNIT_EXPECT_EQ(test, flags, pte_flags(*kernel));
+	if (pti_user_leaf(page))
+		KUNIT_EXPECT_EQ(test, pte_val(*pti_user_leaf(page)), pte_val(*kernel));
 
-		pti_use(rows[i]);
-		KUNIT_EXPECT_NOT_NULL(test, pti_user_leaf(page));
-		KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0, &flags), 1);
-		KUNIT_EXPECT_EQ(test, flags, pte_flags(*kernel));
-		if (pti_user_leaf(page))
-			KUNIT_EXPECT_EQ(test, pte_val(*pti_user_leaf(page)), pte_val(*kernel));
+	pti_unuse(PTI_PEBS_BUFFER);
+	KUNIT_EXPECT_NULL(test, pti_user_leaf(page));
+	KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0, &flags), 0);
 
-		pti_unuse(rows[i]);
-		KUNIT_EXPECT_NULL(test, pti_user_leaf(page));
-		KUNIT_EXPECT_EQ(test, pti_row_pages(row, 0, &flags), 0);
-
-		cea_set_pte((void *)page, 0, PAGE_NONE);
-		flush_tlb_kernel_range(page, page + PAGE_SIZE);
-	}
+	cea_set_pte((void *)page, 0, PAGE_NONE);
+	flush_tlb_kernel_range(page, page + PAGE_SIZE);
 }
 
 /*
@@ -681,9 +680,12 @@ static void __init expect_row(struct kunit *test, enum pti_runtime_row nr, size_
 	}
 }
 
+/* What perf is told of an event: by its own code, and by the constraints. */
+static int hw_config_error, constraint_weight;
+
 static int __init no_hw_config(struct perf_event *event)
 {
-	return 0;
+	return hw_config_error;
 }
 
 static u64 __init any_event(int number)
@@ -694,8 +696,9 @@ static u64 __init any_event(int number)
 static struct event_constraint * __init no_constraint(struct cpu_hw_events *cpuc, int idx,
 						      struct perf_event *event)
 {
-	static struct event_constraint any = { .weight = 1 };
+	static struct event_constraint any;
 
+	any.weight = constraint_weight;
 	return &any;
 }
 
@@ -727,6 +730,11 @@ static void __init end_event(struct perf_event *event)
 	event->destroy(event);
 }
 
+static void restore_pmu(void *was)
+{
+	x86_pmu = *(struct x86_pmu *)was;
+}
+
 /* The user page tables of all CPUs have these buffers, and the debug store for either. */
 static void __init expect_debug_store(struct kunit *test, bool bts, bool pebs)
 {
@@ -743,14 +751,20 @@ static void __init expect_debug_store(struct kunit *test, bool bts, bool pebs)
  */
 static void __init debug_store(struct kunit *test)
 {
-	struct perf_event *plain, *precise, *another, *branches;
-	struct x86_pmu was = x86_pmu;
+	struct perf_event *plain, *precise, *another, *branches, *refused;
+	struct x86_pmu *was;
 
 	if (!boot_cpu_has(X86_FEATURE_PTI) || boot_cpu_data.x86_vendor != X86_VENDOR_INTEL)
 		kunit_skip(test, "isolation is off, or the CPU is not Intel's");
 	if (x86_pmu.handle_irq)
 		kunit_skip(test, "perf has a PMU, and may have events");
 
+	was = kunit_kmalloc(test, sizeof(*was), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, was);
+	*was = x86_pmu;
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, restore_pmu, was), 0);
+	hw_config_error = 0;
+	constraint_weight = 1;
 	x86_pmu.handle_irq = no_irq_handler;
 	x86_pmu.hw_config = no_hw_config;
 	x86_pmu.event_map = any_event;
@@ -770,6 +784,18 @@ static void __init debug_store(struct kunit *test)
 	branches = new_event(test, 0, 1);
 	expect_debug_store(test, true, true);
 	another = new_event(test, 1, 1000);
+
+	/* One that perf tries twice, and cannot have: once behind what counts it, once ahead. */
+	refused = kunit_kmalloc(test, sizeof(*refused), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, refused);
+	*refused = *another;
+	refused->group_leader = refused;
+	refused->hw.flags = 0;
+	constraint_weight = 0;
+	KUNIT_EXPECT_EQ(test, refused->pmu->event_init(refused), -EINVAL);
+	hw_config_error = -EBUSY;
+	KUNIT_EXPECT_EQ(test, refused->pmu->event_init(refused), -EBUSY);
+
 	end_event(precise);
 	expect_debug_store(test, true, true);
 	end_event(another);
@@ -779,8 +805,6 @@ static void __init debug_store(struct kunit *test)
 	end_event(branches);
 	expect_debug_store(test, false, false);
 	KUNIT_EXPECT_NULL(test, per_cpu(cpu_hw_events, 0).ds);
-
-	x86_pmu = was;
 }
 
 /* Pages of the I/O bitmaps that the user table has, or -1 if a leaf of one is global. */

@@ -28,11 +28,9 @@ static enum pti_runtime_row pti_ds_buffer(const struct perf_event *event)
  */
 void pti_ds_get(struct perf_event *event)
 {
-	/*
-	 * Without PEBS no event is precise: x86_pmu_hw_config() refuses. And none can become
-	 * one of BTS later, as intel_pmu_check_period() does.
-	 */
-	if (event->attr.precise_ip || (x86_pmu.bts_active && intel_pmu_has_bts(event))) {
+	/* No event can become one of BTS later: intel_pmu_check_period() refuses. */
+	if (event->attr.precise_ip ? x86_pmu.pebs_active :
+	    x86_pmu.bts_active && intel_pmu_has_bts(event)) {
 		event->hw.flags |= PERF_X86_EVENT_DEBUG_STORE;
 		pti_use(PTI_DEBUG_STORE);
 		pti_use(pti_ds_buffer(event));
@@ -50,6 +48,8 @@ void pti_ds_get(struct perf_event *event)
 void pti_ds_put(struct perf_event *event)
 {
 	if (event->hw.flags & PERF_X86_EVENT_DEBUG_STORE) {
+		/* perf may try once more with an event that it could not have. */
+		event->hw.flags &= ~PERF_X86_EVENT_DEBUG_STORE;
 		pti_unuse(pti_ds_buffer(event));
 		pti_unuse(PTI_DEBUG_STORE);
 	}
