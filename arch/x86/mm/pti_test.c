@@ -1213,7 +1213,7 @@ static void parted_pair_freed(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, pgd);
 	pgd_pair_part(pgd);
 
-	/* A page that is free may be another's at once: the kernel root's is kept until it is read. */
+	/* A free page may be another's at once: the kernel root's is kept until it is read. */
 	page = virt_to_page(pgd);
 	get_page(page);
 	pgd_pair_free(pgd);
